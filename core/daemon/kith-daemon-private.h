@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "kith-api.h"
+#include "kith-home.h"
+#include "kith-host-backend.h"
+#include "kith-key-store.h"
+#include "kith-mark.h"
+#include "kith-options.h"
+#include "kith-settings.h"
+
+G_BEGIN_DECLS
+
+/* What is wired together; the files of this room share it. Main thread. */
+typedef struct
+{
+  const KithOptions *options;
+  GMainLoop *loop;
+  int status;
+
+  KithSettings *settings;
+  KithHome *home;
+  KithWorld *world;
+  KithBus *bus;
+  KithStore *store;
+  KithKeyStore *key_store;
+  KithMark *mark;
+  KithKeys *keys;
+  KithChat *chat;
+  KithDoor *door;
+  KithApi *api;
+  KithHostBackend *backend;
+  KithLoader *loader;
+
+  GCancellable *starting;
+  KithStoreOpenFlags open_flags;
+  gboolean opening;        /* the way from the key of the database to the plugins is under way */
+  gboolean started;        /* the plugins are on */
+  gboolean moving_key;     /* POST /admin/key/move is under way */
+  gboolean told_ready, stopping;
+  guint stop_parts;        /* what the stop still waits for */
+  guint deadline;
+  KithRequest *decision;   /* the user's about a damaged store; nullable */
+} KithDaemon;
+
+/* kith-apply.c: settings. FALSE only at the start: a port that cannot be had, a name that cannot be. */
+gboolean kith_daemon_apply_all   (KithDaemon *self, GError **error);
+void     kith_daemon_follow      (KithDaemon *self);   /* from now on, live */
+gboolean kith_daemon_apply_token (KithDaemon *self, gboolean anew, char **token, GError **error);
+
+/* kith-start.c: database, identity, people, plugins, the line "ready". */
+void     kith_daemon_open        (KithDaemon *self, KithStoreOpenFlags flags);
+void     kith_daemon_follow_plugins (KithDaemon *self);
+
+/* kith-daemon.c */
+void     kith_daemon_fail        (KithDaemon *self, const GError *error);   /* says why and ends with status 1 */
+void     kith_daemon_stop        (KithDaemon *self);
+
+/* kith-admin.c, kith-admin-key.c, kith-admin-settings.c */
+extern const KithField kith_fields_opened[];                /* the answer of what opens the store */
+extern const KithHouseRoute kith_admin_routes[];            /* data: the daemon */
+extern const KithHouseRoute kith_admin_key_routes[];
+extern const KithHouseRoute kith_admin_settings_routes[];
+
+G_END_DECLS

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The settings of one profile, from dconf or from a key file. Main thread. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define KITH_TYPE_SETTINGS (kith_settings_get_type ())
+G_DECLARE_FINAL_TYPE (KithSettings, kith_settings, KITH, SETTINGS, GObject)
+
+/* Signal "changed" (const char *key), detailed: a setting of the house has another value now, and it is a good one.
+ * What is wrong in the file is named in the log and changes nothing. */
+/* file NULL: the desktop's own backend at the profile's path. INVALID: a file that is not there, cannot be read, or
+ * is no key file. Wrong values in it are named in the log and the default counts. */
+KithSettings *kith_settings_new          (const char *profile, const char *file, GError **error);
+GSettings    *kith_settings_get_main     (KithSettings *self);   /* none; im.kith.Kith */
+/* full, nullable: settings of a plugin, with the schema of its manifest. NULL with an error when it is not
+ * installed. */
+GSettings    *kith_settings_open_plugin  (KithSettings *self, const char *plugin, const char *schema_id,
+                                          GError **error);
+/* full: the setting, else the login name made fit; INVALID: the setting is no username */
+char         *kith_settings_dup_username (KithSettings *self, GError **error);
+/* Whether the file has something for this key that cannot be used. */
+gboolean      kith_settings_is_wrong     (KithSettings *self, const char *key);
+/* For /admin: reads, writes (as text, "8080" or "'alice'"; a bare text for a string) and resets "key" or
+ * "PLUGIN.key". */
+/* full */
+GSettings    *kith_settings_find         (KithSettings *self, const char *name, const char **key, GError **error);
+typedef void (*KithSettingsEachFunc) (const char *name, GSettings *settings, GSettingsSchemaKey *key, gpointer data);
+void          kith_settings_each         (KithSettings *self, KithSettingsEachFunc func, gpointer data);
+gboolean      kith_profile_is_valid      (const char *profile);
+
+G_END_DECLS
