@@ -10,36 +10,23 @@ Prints for each attack: tried, survived, wrong, the slowest good request meanwhi
 Exit status 0: nothing was wrong, memory grew by less than 32 MB, the descriptors are back, no good request took 250 ms."""
 import argparse
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-import attacks
-import peer_attacks
-from doorlib import WebSocket, count_fds, get, post, rss_kb, wait_until
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import attacks  # noqa: E402
+import peer_attacks  # noqa: E402
+from doorlib import WebSocket, count_fds, get, post, rss_kb, wait_until  # noqa: E402
+from ports import PORTS  # noqa: E402
 
 MOST_GROWTH_KB = 32 * 1024
 MOST_SECONDS = 0.25
-
-
-def free_ports(n):
-    """Between 20000 and 32000: above that the kernel hands them out to others."""
-    found = []
-    while len(found) < n:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                found.append(port)
-            except OSError:
-                pass
-    return found
 
 
 class Target:
@@ -119,7 +106,7 @@ def start_kithd(program, extra_env, name="alice"):
     target = Target()
     target.is_kithd = True
     target.folder = tempfile.mkdtemp(prefix="kith-hostile-")
-    target.api, target.events, target.peer = free_ports(3)
+    target.api, target.events, target.peer = PORTS.row(3)
     config = os.path.join(target.folder, "config")
     with open(config, "w", encoding="utf-8") as f:
         f.write(f"[kith]\nusername='{name}'\napi-port={target.api}\nevents-port={target.events}\npeer-port={target.peer}\n")

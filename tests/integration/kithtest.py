@@ -12,8 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ports import PORTS  # noqa: E402
 
 SANITIZED = bool(os.environ.get('KITH_SANITIZED'))
 QUICK = bool(os.environ.get('KITH_QUICK'))
@@ -34,29 +39,6 @@ def wait_for(condition, what, patience_s=PATIENCE_S):
         if time.monotonic() > deadline:
             raise AssertionError(f'waited {patience_s} s in vain for {what}')
         time.sleep(0.01)
-
-
-class Ports:
-    """Free ports between 20000 and 32000, each given out once by this process; a process starts somewhere of its own."""
-
-    def __init__(self):
-        self.next = 20000 + secrets.randbelow(11900)
-
-    def take(self):
-        for _ in range(12000):
-            self.next = 20000 + (self.next - 20000 + 1) % 12000
-            try:
-                for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
-                    with socket.socket(family) as probe:
-                        probe.bind((host, self.next))
-                return self.next
-            except OSError as error:
-                if error.errno in (97, 99):  # no IPv6 here
-                    return self.next
-        raise AssertionError('no free port')
-
-
-PORTS = Ports()
 
 
 class Answer:
