@@ -198,7 +198,8 @@ on_flush (gpointer data, const GError *error)
   box->flushing = box->again = FALSE;
   if (error != NULL)
     {
-      kith_warning ("cannot encrypt what waits: %s", error->message);
+      if (!flush->chat->stopped)
+        kith_warning ("cannot encrypt what waits: %s", error->message);
       return;
     }
   kith_after_apply (flush->after, flush->chat);
@@ -270,9 +271,12 @@ on_renew (gpointer data, const GError *error)
   Renewal *renewal = data;
   KithBox *box = renewal->box;
 
+  box->renewing--;
+  /* At a stop the store answers that it is closed; what waits is looked at again at the next start. */
+  if (renewal->chat->stopped)
+    return;
   if (error != NULL)
     kith_warning ("cannot prepare what waits for a newer device: %s", error->message);
-  box->renewing--;
   if (box->log != NULL)
     kith_log_forget (box->log);
   kith_box_start_tail (box);
