@@ -76,7 +76,7 @@ def body_of(api, content, word):
     kind, inner = next(iter(content.items()))
     schema = inner['schema']
     if kind != 'application/json':
-        return [f'{word}: `{kind}`.', '']
+        return [f"{word}: {' or '.join(f'`{kind}`' for kind in content)}.", '']
     if schema.get('type') == 'array':
         items = schema['items']
         return [f'{word}: an array of {type_of(items)}.', ''] if '$ref' in items else [f'{word}: an array of objects.', '', *table(items)]

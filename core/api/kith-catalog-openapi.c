@@ -86,26 +86,31 @@ static void
 write_answer_content (KithJsonWriter *w, const KithRouteSpec *spec)
 {
   gboolean text = (spec->flags & KITH_ROUTE_TEXT) != 0, list = (spec->flags & KITH_ROUTE_LIST) != 0;
+  static const char *const plain[] = { "text/plain", NULL };
+  static const char *const json[] = { "application/json", NULL };
 
   if (spec->answer == NULL && !text)
     return;
   kith_json_writer_key (w, "content");
   kith_json_writer_begin_object (w);
-  kith_json_writer_key (w, text ? "text/plain" : "application/json");
-  kith_json_writer_begin_object (w);
-  kith_json_writer_key (w, "schema");
-  if (list || text)
+  for (const char *const *type = !text ? json : spec->types != NULL ? spec->types : plain; *type != NULL; type++)
     {
+      kith_json_writer_key (w, *type);
       kith_json_writer_begin_object (w);
-      kith_json_writer_member_string (w, "type", list ? "array" : "string");
+      kith_json_writer_key (w, "schema");
+      if (list || text)
+        {
+          kith_json_writer_begin_object (w);
+          kith_json_writer_member_string (w, "type", list ? "array" : "string");
+        }
+      if (list)
+        kith_json_writer_key (w, "items");
+      if (!text)
+        kith_describe_object (w, spec->answer, REFS, FALSE);
+      if (list || text)
+        kith_json_writer_end_object (w);
+      kith_json_writer_end_object (w);
     }
-  if (list)
-    kith_json_writer_key (w, "items");
-  if (!text)
-    kith_describe_object (w, spec->answer, REFS, FALSE);
-  if (list || text)
-    kith_json_writer_end_object (w);
-  kith_json_writer_end_object (w);
   kith_json_writer_end_object (w);
 }
 
@@ -117,7 +122,7 @@ write_response (KithJsonWriter *w, const KithRouteSpec *spec, guint status, cons
   kith_json_writer_member_string (w, "description", doc);
   if (status >= 400)
     write_error_content (w);
-  else if (status != 204)
+  else if (status >= 200 && status != 204)
     write_answer_content (w, spec);
   kith_json_writer_end_object (w);
 }
@@ -227,6 +232,32 @@ print_path (const KithRoute *route)
 }
 
 static void
+write_server (KithJsonWriter *w, const char *url, const char *doc)
+{
+  kith_json_writer_key (w, "servers");
+  kith_json_writer_begin_array (w);
+  kith_json_writer_begin_object (w);
+  kith_json_writer_member_string (w, "url", url);
+  kith_json_writer_member_string (w, "description", doc);
+  kith_json_writer_end_object (w);
+  kith_json_writer_end_array (w);
+}
+
+/* No route of the catalog, since its answer is a WebSocket, but a call like any other for who reads about it. */
+static void
+write_events_path (KithJsonWriter *w)
+{
+  char *segments[] = { (char *) kith_events_route.path, NULL };
+  KithRoute route = { .spec = &kith_events_route, .segments = segments, .n_segments = 1 };
+
+  kith_json_writer_key (w, "/events");
+  kith_json_writer_begin_object (w);
+  write_server (w, "ws://127.0.0.1:8081", "the setting events-port");
+  write_operation (w, &route, "/events");
+  kith_json_writer_end_object (w);
+}
+
+static void
 write_paths (KithJsonWriter *w, GPtrArray *routes)
 {
   g_autoptr (GHashTable) done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -250,6 +281,7 @@ write_paths (KithJsonWriter *w, GPtrArray *routes)
         }
       kith_json_writer_end_object (w);
     }
+  write_events_path (w);
   kith_json_writer_end_object (w);
 }
 
@@ -264,7 +296,7 @@ write_info (KithJsonWriter *w)
   kith_json_writer_member_string (w, "version", KITH_DAEMON_VERSION);
   kith_json_writer_member_string (w, "summary", "Messages between friends, for any user interface on the same machine");
   kith_json_writer_member_string (
-    w, "description", "Everything below /admin is on the Unix socket only. Events are on a WebSocket of their own: "
+    w, "description", "Everything below /admin is on the Unix socket only. Events are on a WebSocket, /events: "
                       "/events/schema.json describes them. Ignore members that you do not know.");
   kith_json_writer_key (w, "license");
   kith_json_writer_begin_object (w);
@@ -272,13 +304,7 @@ write_info (KithJsonWriter *w)
   kith_json_writer_member_string (w, "identifier", "LGPL-2.1-or-later");
   kith_json_writer_end_object (w);
   kith_json_writer_end_object (w);
-  kith_json_writer_key (w, "servers");
-  kith_json_writer_begin_array (w);
-  kith_json_writer_begin_object (w);
-  kith_json_writer_member_string (w, "url", "http://127.0.0.1:8080");
-  kith_json_writer_member_string (w, "description", "the setting api-port");
-  kith_json_writer_end_object (w);
-  kith_json_writer_end_array (w);
+  write_server (w, "http://127.0.0.1:8080", "the setting api-port");
 }
 
 /* Nothing is needed, or a token is: the setting require-token. */

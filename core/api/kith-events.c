@@ -21,39 +21,29 @@ static const KithField reaction_fields[] = {
   { 0 },
 };
 
-const KithField kith_fields_message[] = {
-  { KITH_KEY_MSG_ID, KITH_FIELD_ID, 0, 0, "the message" },
-  { KITH_KEY_FROM, KITH_FIELD_USERNAME, 0, 0, "who wrote it" },
-  { KITH_KEY_TO, KITH_FIELD_USERNAME, 0, 0, "to whom" },
-  { KITH_KEY_TEXT, KITH_FIELD_STRING, 0, 10000, "empty when it was deleted" },
-  { KITH_KEY_TIMESTAMP, KITH_FIELD_TIME, 0, 0, "when it was sent, by the sender's clock" },
-  { KITH_KEY_DIRECTION, KITH_FIELD_STRING, 0, 0, "seen from here", NULL, directions },
-  { KITH_KEY_DELIVERED, KITH_FIELD_BOOLEAN, 0, 0, "the peer's daemon has it on disk" },
-  { KITH_KEY_DELIVERY_METHOD, KITH_FIELD_STRING, 0, 0, "over a link, or through a queue", NULL, kith_values_delivery },
-  { KITH_KEY_READ, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "was read" },
-  { KITH_KEY_REACTIONS, KITH_FIELD_ARRAY, FIELD_OPT, 0, "reactions to it", reaction_fields },
-  { KITH_KEY_REPLY_TO, KITH_FIELD_ID, FIELD_OPT, 0, "the message that it answers" },
-  { KITH_KEY_EDITED_AT, KITH_FIELD_TIME, FIELD_OPT, 0, "when it was last edited" },
-  { KITH_KEY_DELETED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "only its place is left" },
-  { KITH_KEY_FAILED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "could not be delivered" },
-  { 0 },
-};
+/* A Message (local-api.md §2.2): what a search finds is one, too. */
+#define MESSAGE_FIELDS                                                                                                 \
+  { KITH_KEY_MSG_ID, KITH_FIELD_ID, 0, 0, "the message" },                                                             \
+  { KITH_KEY_FROM, KITH_FIELD_USERNAME, 0, 0, "who wrote it" },                                                        \
+  { KITH_KEY_TO, KITH_FIELD_USERNAME, 0, 0, "to whom" },                                                               \
+  { KITH_KEY_TEXT, KITH_FIELD_STRING, 0, 10000, "empty when it was deleted" },                                         \
+  { KITH_KEY_TIMESTAMP, KITH_FIELD_TIME, 0, 0, "when it was sent, by the sender's clock" },                            \
+  { KITH_KEY_DIRECTION, KITH_FIELD_STRING, 0, 0, "seen from here", NULL, directions },                                 \
+  { KITH_KEY_DELIVERED, KITH_FIELD_BOOLEAN, 0, 0, "the peer's daemon has it on disk" },                                \
+  { KITH_KEY_DELIVERY_METHOD, KITH_FIELD_STRING, 0, 0, "over a link, or through a queue", NULL,                        \
+    kith_values_delivery },                                                                                            \
+  { KITH_KEY_READ, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "was read" },                                                     \
+  { KITH_KEY_REACTIONS, KITH_FIELD_ARRAY, FIELD_OPT, 0, "reactions to it", reaction_fields },                          \
+  { KITH_KEY_REPLY_TO, KITH_FIELD_ID, FIELD_OPT, 0, "the message that it answers" },                                   \
+  { KITH_KEY_GAP, KITH_FIELD_ID, FIELD_OPT, 0, "what they sent before it and has not come: something is missing" },    \
+  { KITH_KEY_EDITED_AT, KITH_FIELD_TIME, FIELD_OPT, 0, "when it was last edited" },                                    \
+  { KITH_KEY_DELETED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "only its place is left" },                                    \
+  { KITH_KEY_FAILED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "could not be delivered" }
+
+const KithField kith_fields_message[] = { MESSAGE_FIELDS, { 0 } };
 
 const KithField kith_fields_found[] = {
-  { KITH_KEY_MSG_ID, KITH_FIELD_ID, 0, 0, "the message" },
-  { KITH_KEY_FROM, KITH_FIELD_USERNAME, 0, 0, "who wrote it" },
-  { KITH_KEY_TO, KITH_FIELD_USERNAME, 0, 0, "to whom" },
-  { KITH_KEY_TEXT, KITH_FIELD_STRING, 0, 10000, "empty when it was deleted" },
-  { KITH_KEY_TIMESTAMP, KITH_FIELD_TIME, 0, 0, "when it was sent, by the sender's clock" },
-  { KITH_KEY_DIRECTION, KITH_FIELD_STRING, 0, 0, "seen from here", NULL, directions },
-  { KITH_KEY_DELIVERED, KITH_FIELD_BOOLEAN, 0, 0, "the peer's daemon has it on disk" },
-  { KITH_KEY_DELIVERY_METHOD, KITH_FIELD_STRING, 0, 0, "over a link, or through a queue", NULL, kith_values_delivery },
-  { KITH_KEY_READ, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "was read" },
-  { KITH_KEY_REACTIONS, KITH_FIELD_ARRAY, FIELD_OPT, 0, "reactions to it", reaction_fields },
-  { KITH_KEY_REPLY_TO, KITH_FIELD_ID, FIELD_OPT, 0, "the message that it answers" },
-  { KITH_KEY_EDITED_AT, KITH_FIELD_TIME, FIELD_OPT, 0, "when it was last edited" },
-  { KITH_KEY_DELETED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "only its place is left" },
-  { KITH_KEY_FAILED, KITH_FIELD_BOOLEAN, FIELD_OPT, 0, "could not be delivered" },
+  MESSAGE_FIELDS,
   { KITH_KEY_SNIPPET, KITH_FIELD_STRING, 0, 0, "the excerpt in which it was found" },
   { 0 },
 };
@@ -175,6 +165,23 @@ static const KithEventSpec specs[] = {
   { KITH_EVENT_ERROR, KITH_KEEP_NONE, NULL, error_fields, "what this client sent was refused" },
   { KITH_EVENT_RESYNC, KITH_KEEP_NONE, NULL, resync_fields, "load everything anew" },
 };
+
+static const KithField since_params[] = {
+  { KITH_KEY_SINCE, KITH_FIELD_INTEGER, FIELD_OPT, 0,
+    "the seq after which to begin; when it is missing: what no client has seen" },
+  { KITH_KEY_EPOCH, KITH_FIELD_STRING, FIELD_OPT, 0, "the life of the journal from which that seq is" },
+  { 0 },
+};
+
+static const KithRouteStatus opened[] = {
+  { 101, "a WebSocket (RFC 6455) on which each text frame is an event of /events/schema.json" },
+  { 403, "the page's origin is not in allowed-origins, or the caller is another user" },
+  { 426, "this is no WebSocket handshake" },
+  { 0 },
+};
+
+const KithRouteSpec kith_events_route
+    = { "GET", "events", since_params, NULL, NULL, "Everything that happens, as it happens", opened, 0 };
 
 void
 kith_events_register (KithBus *bus)

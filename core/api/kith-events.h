@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith-bus-private.h"
+#include <kith/kith.h>
 
 G_BEGIN_DECLS
 
@@ -17,6 +18,9 @@ extern const char *const kith_values_status[];       /* of a friend */
 extern const char *const kith_values_delivery[];
 extern const char *const kith_values_link_state[];
 extern const char *const kith_values_own_status[];
+
+/* GET /events, for the description: the catalog does not answer it. */
+extern const KithRouteSpec kith_events_route;
 
 /* Registers the events that the house tells and no plugin brings. */
 void kith_events_register (KithBus *bus);

@@ -7,6 +7,8 @@
 #include "kith-event-private.h"
 #include "kith-json-private.h"
 
+#include <string.h>
+
 /* Our own answers may be longer than what we take from others. */
 #define KITH_TOLD_DEPTH 64
 
@@ -105,6 +107,19 @@ is_described (const KithRouteSpec *spec, guint status)
   return is_common (status);
 }
 
+/* "text/plain; charset=utf-8" is text/plain. */
+static gboolean
+has_type (const KithRouteSpec *spec, const char *type, GError **error)
+{
+  static const char *const plain[] = { "text/plain", NULL };
+  g_autofree char *bare = g_strndup (type != NULL ? type : "", strcspn (type != NULL ? type : "", ";"));
+
+  if (g_strv_contains (spec->types != NULL ? spec->types : plain, bare))
+    return TRUE;
+  g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "its type is “%s”", bare);
+  return FALSE;
+}
+
 static gboolean
 check_body (const KithRouteSpec *spec, guint status, const char *type, GBytes *body, GError **error)
 {
@@ -113,7 +128,7 @@ check_body (const KithRouteSpec *spec, guint status, const char *type, GBytes *b
   g_autoptr (JsonNode) node = NULL;
 
   if (spec->flags & KITH_ROUTE_TEXT)
-    return TRUE;
+    return has_type (spec, type, error);
   if (type != NULL)
     g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "it is %s", type);
   else if ((status == 204 || spec->answer == NULL) && body == NULL)

@@ -375,9 +375,7 @@ run_resend (Act *act, KithDb *db, GError **error)
   if (!kith_table_outbox_get_cid (db, row->person, row->id, &waiting, &failed))
     {
       if (failed == NULL)
-        queue (act, db, KITH_CONTENT_MESSAGE, row->id, row->row,
-               kith_content_print_message (row->id, row->ts_ms, row->text, row->has_reply ? row->reply_to : NULL),
-               &failed);
+        queue (act, db, KITH_CONTENT_MESSAGE, row->id, row->row, kith_content_print_message (row), &failed);
       if (failed != NULL)
         {
           g_propagate_error (error, failed);

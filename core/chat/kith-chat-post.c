@@ -3,6 +3,7 @@
 #include "kith-journal.h"
 #include "kith-message.h"
 #include "kith-outbox.h"
+#include "kith-table-gap.h"
 #include "kith-waiting.h"
 #include "contents/kith-contents.h"
 
@@ -118,7 +119,8 @@ add_message (Post *post, KithDb *db, const KithPersonRow *person, KithMessageRow
   row->has_reply = post->has_reply;
   memcpy (row->id, post->cid, KITH_ID_BYTES);
   memcpy (row->reply_to, post->reply_to, KITH_ID_BYTES);
-  if (!kith_table_message_add (db, row, post->client_id, error))
+  kith_table_gap_begin (db, row);
+  if (!kith_table_message_add (db, row, post->client_id, error) || !kith_table_gap_sent (db, row, error))
     return FALSE;
   kith_after_index (post->after);
   event = kith_message_print (row, &view);
@@ -144,9 +146,7 @@ run_post (KithDb *db, gpointer data, GError **error)
   if (post->content == NULL && !add_message (post, db, &person, &message, error))
     return FALSE;
   row.message = message.row;
-  row.content = post->content != NULL ? g_bytes_ref (post->content)
-                                      : kith_content_print_message (post->cid, post->now_ms, post->text,
-                                                                    post->has_reply ? post->reply_to : NULL);
+  row.content = post->content != NULL ? g_bytes_ref (post->content) : kith_content_print_message (&message);
   memcpy (row.cid, post->cid, KITH_ID_BYTES);
   ok = kith_outbox_put (post->chat->outbox, db, &person, &row, post->after, error);
   g_bytes_unref (row.content);

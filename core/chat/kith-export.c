@@ -76,6 +76,8 @@ write_text (const KithMessageRow *row, gpointer data)
   g_auto (GStrv) lines = g_strsplit (row->text, "\n", -1);
   g_autofree char *text = g_strjoinv ("\n    ", lines);
 
+  if (row->has_prev && !row->sent)
+    g_string_append (export->out, "(something is missing here)\n");
   g_string_append_printf (export->out, "[%s] %s: %s%s\n", time, row->sent ? export->view.own : export->view.peer,
                           row->deleted ? "(deleted)" : text, row->edited_ms != 0 && !row->deleted ? " (edited)" : "");
   if (row->reacted && !row->deleted)

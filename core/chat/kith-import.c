@@ -3,6 +3,7 @@
 #include "kith-event-private.h"
 #include "kith-json-writer.h"
 #include "kith-message.h"
+#include "kith-table-gap.h"
 #include "kith-table-search.h"
 
 #include <string.h>
@@ -108,7 +109,7 @@ read_line (JsonNode *node, Line *line)
 {
   JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   KithMessageRow *row = &line->row;
-  const char *text, *direction, *reply_to;
+  const char *text, *direction, *reply_to, *gap;
   JsonNode *reactions;
 
   if (object == NULL)
@@ -116,6 +117,7 @@ read_line (JsonNode *node, Line *line)
   text = get_string (object, KITH_KEY_TEXT);
   direction = get_string (object, KITH_KEY_DIRECTION);
   reply_to = get_string (object, KITH_KEY_REPLY_TO);
+  gap = get_string (object, KITH_KEY_GAP);
   reactions = json_object_get_member (object, KITH_KEY_REACTIONS);
   line->peer = g_strdup (get_string (object, KITH_KEY_PEER));
   row->sent = g_strcmp0 (direction, KITH_DIRECTION_SENT) == 0;
@@ -124,6 +126,7 @@ read_line (JsonNode *node, Line *line)
   row->delivered = get_flag (object, KITH_KEY_DELIVERED);
   row->direct = g_strcmp0 (get_string (object, KITH_KEY_DELIVERY_METHOD), KITH_METHOD_DIRECT) == 0;
   row->has_reply = reply_to != NULL;
+  row->has_prev = gap != NULL;
   row->text = g_strdup (row->deleted || text == NULL ? "" : text);
   line->reactions = reactions != NULL && JSON_NODE_HOLDS_ARRAY (reactions) ? json_node_get_array (reactions) : NULL;
   if (!kith_id_parse (get_string (object, KITH_KEY_MSG_ID), row->id))
@@ -140,6 +143,8 @@ read_line (JsonNode *node, Line *line)
     return "edited_at is no time";
   if (row->has_reply && !kith_id_parse (reply_to, row->reply_to))
     return "reply_to is no UUID";
+  if (row->has_prev && (row->sent || !kith_id_parse (gap, row->prev)))
+    return "gap is no UUID, or stands at a message of your own";
   return get_key (object, line) ? NULL : "signing_key is no key (base64 of 32 bytes)";
 }
 
@@ -228,12 +233,15 @@ import_line (Import *import, KithDb *db, const Line *line, GError **error)
   if (!find_person (import, db, line, &row.person, error))
     return FALSE;
   row.reacted = !row.deleted && line->reactions != NULL && json_array_get_length (line->reactions) > 0;
+  if (row.has_prev && !kith_table_gap_look (db, &row, line->row.prev, error))
+    return FALSE;
   if (!kith_table_message_add_before (db, &row, error))
     return FALSE;
   import->known += row.row == 0;
   import->imported += row.row != 0;
   return row.row == 0
-         || (kith_table_search_add (db, &row, error) && (!row.reacted || add_reactions (db, line, row.row, error)));
+         || (kith_table_gap_close (db, &row, error) && kith_table_search_add (db, &row, error)
+              && (!row.reacted || add_reactions (db, line, row.row, error)));
 }
 
 static gboolean

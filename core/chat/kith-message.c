@@ -183,6 +183,8 @@ write_members (KithJsonWriter *w, const KithMessageRow *row, const KithMessageVi
     }
   if (row->has_reply)
     kith_json_writer_member_string (w, KITH_KEY_REPLY_TO, kith_id_print (row->reply_to, id));
+  if (row->has_prev && !row->sent)
+    kith_json_writer_member_string (w, KITH_KEY_GAP, kith_id_print (row->prev, id));
   if (row->edited_ms != 0 && !row->deleted)
     kith_json_writer_member_time_ms (w, KITH_KEY_EDITED_AT, row->edited_ms);
   if (row->deleted)

@@ -37,8 +37,7 @@ find_acknowledged (KithDb *db, const KithPersonRow *person, const guint8 *cid, K
   row->message = message.row;
   g_free (row->kind);
   row->kind = g_strdup (KITH_CONTENT_MESSAGE);
-  row->content
-      = kith_content_print_message (cid, message.ts_ms, message.text, message.has_reply ? message.reply_to : NULL);
+  row->content = kith_content_print_message (&message);
   return TRUE;
 }
 

@@ -136,6 +136,8 @@ kith_cli_print_message (KithCli *cli, JsonObject *message)
   gboolean sent = strcmp (kith_cli_string (message, "direction"), "sent") == 0;
   const char *dim = kith_cli_colour (cli, "2"), *back = kith_cli_colour (cli, "0");
 
+  if (*kith_cli_string (message, "gap") != '\0')
+    printf ("%s%s%s\n", dim, _("… something that they sent before this has not come"), back);
   printf ("%s%s%s %s%s%s: %s%s%s%s\n", dim, when, back, kith_cli_colour (cli, sent ? "36" : "1"), from, back,
           kith_cli_bool (message, "deleted") ? _("(deleted)") : text, dim, message_mark (message), back);
 }

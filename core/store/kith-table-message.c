@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define COLUMNS                                                                                                        \
-  "row, id, person, pos, sent, text, ts_ms, delivered, direct, reply_to, rev, edited_ms, deleted, failed, reacted"
+  "row, id, person, pos, sent, text, ts_ms, delivered, direct, reply_to, rev, edited_ms, deleted, failed, reacted," \
+  " prev"
 
 void
 kith_message_row_clear (KithMessageRow *row)
@@ -32,6 +33,7 @@ kith_message_row_read (KithStmt *stmt, KithMessageRow *out)
   out->deleted = kith_stmt_get_int64 (stmt, 12) != 0;
   out->failed = kith_stmt_get_int64 (stmt, 13) != 0;
   out->reacted = kith_stmt_get_int64 (stmt, 14) != 0;
+  out->has_prev = kith_stmt_copy_blob (stmt, 15, out->prev, KITH_ID_BYTES);
 }
 
 static gboolean
@@ -90,12 +92,21 @@ newest_pos (KithDb *db, gint64 person)
   return pos;
 }
 
+static void
+bind_id (KithStmt *stmt, int index, gboolean is_there, const guint8 *id)
+{
+  if (is_there)
+    kith_stmt_bind_blob (stmt, index, id, KITH_ID_BYTES);
+  else
+    kith_stmt_bind_null (stmt, index);
+}
+
 gboolean
 kith_table_message_add (KithDb *db, KithMessageRow *row, const char *client_id, GError **error)
 {
   KithStmt *stmt = kith_db_prepare (
-      db, "INSERT INTO message (id, person, pos, sent, text, ts_ms, delivered, direct, reply_to, client_id)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
+      db, "INSERT INTO message (id, person, pos, sent, text, ts_ms, delivered, direct, reply_to, client_id,"
+          " prev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
 
   row->pos = newest_pos (db, row->person) + 1;
   kith_stmt_bind_blob (stmt, 1, row->id, KITH_ID_BYTES);
@@ -106,11 +117,9 @@ kith_table_message_add (KithDb *db, KithMessageRow *row, const char *client_id, 
   kith_stmt_bind_int64 (stmt, 6, row->ts_ms);
   kith_stmt_bind_int64 (stmt, 7, row->delivered);
   kith_stmt_bind_int64 (stmt, 8, row->direct);
-  if (row->has_reply)
-    kith_stmt_bind_blob (stmt, 9, row->reply_to, KITH_ID_BYTES);
-  else
-    kith_stmt_bind_null (stmt, 9);
+  bind_id (stmt, 9, row->has_reply, row->reply_to);
   kith_stmt_bind_text (stmt, 10, client_id);
+  bind_id (stmt, 11, row->has_prev, row->prev);
   if (!kith_stmt_run (stmt, error))
     return FALSE;
   row->row = kith_db_changes (db) > 0 ? kith_db_last_rowid (db) : 0;
@@ -123,7 +132,8 @@ kith_table_message_add_before (KithDb *db, KithMessageRow *row, GError **error)
 {
   KithStmt *stmt = kith_db_prepare (
       db, "INSERT INTO message (row, id, person, pos, sent, text, ts_ms, delivered, direct, reply_to, edited_ms,"
-          " deleted, failed, reacted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING");
+          " deleted, failed, reacted, prev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO "
+          "NOTHING");
   gint64 lowest = 0, first, last;
 
   kith_db_query_int64 (db, "SELECT min (row) FROM message", &lowest, NULL);
@@ -139,14 +149,12 @@ kith_table_message_add_before (KithDb *db, KithMessageRow *row, GError **error)
   kith_stmt_bind_int64 (stmt, 7, row->ts_ms);
   kith_stmt_bind_int64 (stmt, 8, row->delivered);
   kith_stmt_bind_int64 (stmt, 9, row->direct);
-  if (row->has_reply)
-    kith_stmt_bind_blob (stmt, 10, row->reply_to, KITH_ID_BYTES);
-  else
-    kith_stmt_bind_null (stmt, 10);
+  bind_id (stmt, 10, row->has_reply, row->reply_to);
   kith_stmt_bind_int64 (stmt, 11, row->edited_ms);
   kith_stmt_bind_int64 (stmt, 12, row->deleted);
   kith_stmt_bind_int64 (stmt, 13, row->failed);
   kith_stmt_bind_int64 (stmt, 14, row->reacted);
+  bind_id (stmt, 15, row->has_prev, row->prev);
   if (!kith_stmt_run (stmt, error))
     return FALSE;
   if (kith_db_changes (db) == 0)

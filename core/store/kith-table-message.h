@@ -13,7 +13,8 @@ typedef struct
   gint64 row, person, pos;
   guint8 id[KITH_ID_BYTES];
   gboolean sent, delivered, direct, deleted, failed, reacted, has_reply;
-  guint8 reply_to[KITH_ID_BYTES];
+  gboolean has_prev; /* kith-table-gap.h */
+  guint8 reply_to[KITH_ID_BYTES], prev[KITH_ID_BYTES];
   char *text; /* own, but while a KithMessageFunc reads */
   gint64 ts_ms, rev, edited_ms;
 } KithMessageRow;

@@ -11,7 +11,7 @@
 #define PERSON_WORD "\xee\x80\x81p%" G_GINT64_FORMAT
 #define COLUMNS                                                                                                        \
   "m.row, m.id, m.person, m.pos, m.sent, m.text, m.ts_ms, m.delivered, m.direct, m.reply_to, m.rev, m.edited_ms,"      \
-  " m.deleted, m.failed, m.reacted"
+  " m.deleted, m.failed, m.reacted, m.prev"
 
 static char *
 make_words (gint64 person, const char *text)

@@ -153,6 +153,7 @@ typedef enum /*< flags >*/
  * @statuses: (nullable): every status of its own, good ones first; %NULL: 200 with an answer, 204 without. Those that
  *   any route may answer (400 malformed, 500, 503, …) need not be listed
  * @flags: the form of the answer
+ * @types: (nullable) (array zero-terminated=1): content types of a %KITH_ROUTE_TEXT answer; %NULL: `text/plain`
  *
  * Describes a REST route. Must be static.
  *
@@ -168,6 +169,7 @@ typedef struct
   const char *doc;
   const KithRouteStatus *statuses;
   KithRouteFlags flags;
+  const char *const *types;
 } KithRouteSpec;
 
 #define KITH_TYPE_CONTENT (kith_content_get_type ())

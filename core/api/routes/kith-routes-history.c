@@ -89,6 +89,7 @@ post_import (KithRequest *request, gpointer api)
 }
 
 static const char *const formats[] = { "jsonl", "text", NULL };
+static const char *const export_types[] = { "application/x-ndjson", "text/plain", NULL };
 
 static const KithField search_params[] = {
   { "q", KITH_FIELD_STRING, 0, 256, "words that must all be there; the last may be the beginning of one" },
@@ -171,7 +172,8 @@ const KithHouseRoute kith_routes_history[] = {
   { { "GET", "messages/search", search_params, NULL, found_fields, "Full-text search, newest first", searched, 0 },
     get_search },
   { { "GET", "messages/:id/trace", by_id, NULL, trace_fields, "The life of one message", traced, 0 }, get_trace },
-  { { "GET", "admin/export", export_params, NULL, NULL, "What was said, page by page", exported, KITH_ROUTE_TEXT },
+  { { "GET", "admin/export", export_params, NULL, NULL, "What was said, page by page", exported, KITH_ROUTE_TEXT,
+      export_types },
     get_export },
   { { "POST", "admin/import", NULL, import_fields, imported_fields, "An export becomes history here", imported, 0 },
     post_import },

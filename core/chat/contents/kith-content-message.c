@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-contents.h"
+#include "kith-table-gap.h"
 #include "kith-table-trace.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@ parse (KithSaid *said, const KithJsonSpan *members)
 {
   said->text = kith_json_span_string (&members[KITH_SAID_TEXT]);
   said->has_reply = members[KITH_SAID_REPLY_TO].start != NULL;
+  said->has_prev = kith_id_parse_span (&members[KITH_SAID_PREV], said->prev);
   return said->text != NULL && kith_text_check (KITH_CONTENT_KEY_TEXT, said->text, KITH_TEXT_MAX, NULL)
          && (!said->has_reply || kith_id_parse_span (&members[KITH_SAID_REPLY_TO], said->reply_to));
 }
@@ -64,10 +66,13 @@ apply_message (KithApply *apply, const KithSaid *said, GError **error)
   row.has_reply = said->has_reply;
   memcpy (row.id, said->cid, KITH_ID_BYTES);
   memcpy (row.reply_to, said->reply_to, KITH_ID_BYTES);
-  if (!kith_table_message_add (apply->db, &row, NULL, error))
+  if ((said->has_prev && !kith_table_gap_look (apply->db, &row, said->prev, error))
+      || !kith_table_message_add (apply->db, &row, NULL, error))
     return FALSE;
   if (row.row == 0)
     return TRUE; /* we have it: healing brought it again */
+  if (!kith_table_gap_close (apply->db, &row, error))
+    return FALSE;
   kith_after_index (apply->after);
   if (!kith_table_trace_add (apply->db, row.person, row.row, apply->now_ms, KITH_TRACE_RECEIVED, apply->transport, NULL,
                              error))
@@ -83,15 +88,17 @@ apply_message (KithApply *apply, const KithSaid *said, GError **error)
 }
 
 GBytes *
-kith_content_print_message (const guint8 *cid, gint64 ts_ms, const char *text, const guint8 *reply_to)
+kith_content_print_message (const KithMessageRow *row)
 {
   g_auto (KithJsonWriter) w;
   char id[KITH_ID_TEXT];
 
-  kith_content_begin (&w, KITH_CONTENT_MESSAGE, cid, ts_ms);
-  kith_json_writer_member_string (&w, KITH_CONTENT_KEY_TEXT, text);
-  if (reply_to != NULL)
-    kith_json_writer_member_string (&w, KITH_CONTENT_KEY_REPLY_TO, kith_id_print (reply_to, id));
+  kith_content_begin (&w, KITH_CONTENT_MESSAGE, row->id, row->ts_ms);
+  kith_json_writer_member_string (&w, KITH_CONTENT_KEY_TEXT, row->text);
+  if (row->has_reply)
+    kith_json_writer_member_string (&w, KITH_CONTENT_KEY_REPLY_TO, kith_id_print (row->reply_to, id));
+  if (row->has_prev)
+    kith_json_writer_member_string (&w, KITH_CONTENT_KEY_PREV, kith_id_print (row->prev, id));
   return kith_content_end (&w);
 }
 

@@ -24,8 +24,8 @@ typedef struct
   guint8 id[KITH_ID_BYTES]; /* the message of which it speaks */
   gint64 rev;
   char *text; /* also the note of a hello */
-  gboolean has_reply, removed;
-  guint8 reply_to[KITH_ID_BYTES];
+  gboolean has_reply, has_prev, removed;
+  guint8 reply_to[KITH_ID_BYTES], prev[KITH_ID_BYTES];
   char emoji[KITH_EMOJI_BYTES_MAX + 1];
   GByteArray *cids; /* KITH_ID_BYTES each */
 } KithSaid;
@@ -44,6 +44,7 @@ enum
   KITH_SAID_REMOVED,
   KITH_SAID_CIDS,
   KITH_SAID_NOTE,
+  KITH_SAID_PREV,
   KITH_SAID_N
 };
 
@@ -95,7 +96,7 @@ gboolean kith_message_wipe (KithDb *db, KithMessageRow *row, GError **error);
 /* Contents of ours, as bytes. */
 void kith_content_begin (KithJsonWriter *w, const char *kind, const guint8 *cid, gint64 ts_ms);
 GBytes *kith_content_end (KithJsonWriter *w);
-GBytes *kith_content_print_message (const guint8 *cid, gint64 ts_ms, const char *text, const guint8 *reply_to);
+GBytes *kith_content_print_message (const KithMessageRow *row); /* one of ours */
 GBytes *kith_content_print_edit (const guint8 *cid, gint64 ts_ms, const guint8 *id, gint64 rev, const char *text);
 GBytes *kith_content_print_delete (const guint8 *cid, gint64 ts_ms, const guint8 *id);
 GBytes *kith_content_print_reaction (

@@ -18,16 +18,22 @@ CREATE TABLE message (
   deleted INTEGER NOT NULL DEFAULT 0,
   failed INTEGER NOT NULL DEFAULT 0,
   reacted INTEGER NOT NULL DEFAULT 0,
-  client_id TEXT
+  client_id TEXT,
+  prev BLOB
 );
 CREATE UNIQUE INDEX message_place ON message (person, pos);
 CREATE UNIQUE INDEX message_client ON message (client_id) WHERE client_id IS NOT NULL;
+-- `prev` of one of ours: the one that we sent before it, as the peer is told. Of one of theirs: the one that should stand before it and has
+-- not come, so that history shows a gap there; NULL when there is none.
+CREATE INDEX message_gap ON message (prev) WHERE prev IS NOT NULL AND sent = 0;
 
--- Up to which of our messages the peer has read (a pos), and which `read` they still have to get (a pos of theirs; 0: none).
+-- Up to which of our messages the peer has read (a pos), which `read` they still have to get (a pos of theirs; 0: none), and the newest
+-- message that we sent.
 CREATE TABLE conversation (
   person INTEGER PRIMARY KEY,
   peer_read INTEGER NOT NULL DEFAULT 0,
-  tell_read INTEGER NOT NULL DEFAULT 0
+  tell_read INTEGER NOT NULL DEFAULT 0,
+  last_sent BLOB
 );
 
 -- Who edited and when; the texts before are not kept.

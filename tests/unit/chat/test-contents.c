@@ -17,6 +17,8 @@ typedef struct
 static const Case cases[] = {
   { "{\"k\":\"message\"," HEAD ",\"text\":\"hi\"}", "message" },
   { "{\"k\":\"message\"," HEAD ",\"text\":\"hi\",\"reply_to\":\"" ID "\",\"more\":[1,{\"a\":null}]}", "message" },
+  { "{\"k\":\"message\"," HEAD ",\"text\":\"hi\",\"prev\":\"" ID "\"}", "message" },
+  { "{\"k\":\"message\"," HEAD ",\"text\":\"hi\",\"prev\":7}", "message" },
   { "{\"k\":\"message\"," HEAD ",\"text\":\"a\\nb\\tc\"}", "message" },
   { "{\"k\":\"message\"," HEAD ",\"text\":\"\"}", NULL },
   { "{\"k\":\"message\"," HEAD ",\"text\":\"a\\u0007\"}", NULL },
@@ -260,6 +262,110 @@ test_converge (Net *net, gconstpointer data)
   converge (side, deletion, G_N_ELEMENTS (deletion), "\"deleted\":true");
 }
 
+/* --- gaps */
+
+#define N(n) "33333333-3333-4333-8333-00000000000" #n
+#define AFTER(n, prev) "{\"k\":\"message\",\"cid\":\"" N (n) "\",\"ts\":1,\"text\":\"t\"" prev "}"
+#define PREV(n) ",\"prev\":\"" N (n) "\""
+
+static const char *const in_order[] = { AFTER (1, ""), AFTER (2, PREV (1)), AFTER (3, PREV (2)) };
+static const char *const out_of_order[] = { AFTER (3, PREV (2)), AFTER (1, ""), AFTER (2, PREV (1)) };
+static const char *const one_missing[] = { AFTER (1, ""), AFTER (3, PREV (2)), AFTER (4, PREV (3)) };
+static const char *const itself[] = { AFTER (1, PREV (1)) };
+
+typedef struct
+{
+  const char *const *contents;
+  guint n;
+  char *gaps; /* after each content, those that are shown */
+  gboolean done;
+} Gaps;
+
+static gboolean
+append_gap (const KithMessageRow *row, gpointer data)
+{
+  KithMessageView view = { NULL, "own", "peer", 0, 0 };
+  g_autoptr (GBytes) bytes = kith_message_print (row, &view);
+  g_autofree char *json = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+
+  if (row->has_prev)
+    g_string_append_printf (data, "%x→%x", row->id[KITH_ID_BYTES - 1], row->prev[KITH_ID_BYTES - 1]);
+  g_assert_cmpint (strstr (json, "\"gap\":\"33333333") != NULL, ==, row->has_prev && !row->sent);
+  return TRUE;
+}
+
+static gboolean
+run_gaps (KithDb *db, gpointer data, GError **error)
+{
+  Gaps *gaps = data;
+  g_autoptr (KithAfter) after = kith_after_new ();
+  KithPersonRow person = { .id = 77, .name = (char *)"peer", .state = KITH_PERSON_FRIEND };
+  KithApply apply = { .db = db, .after = after, .own_name = "own", .person = &person, .now_ms = 10, .direct = TRUE };
+  GString *out = g_string_new (NULL);
+
+  for (guint i = 0; i < gaps->n; i++)
+    {
+      g_autoptr (GBytes) bytes = g_bytes_new_static (gaps->contents[i], strlen (gaps->contents[i]));
+      g_auto (KithSaid) said = { NULL };
+      const char *why;
+      gboolean ok = kith_said_parse (&said, bytes, &why) && kith_contents_apply (&apply, &said, error)
+                    && kith_table_message_each (db, 77, 1, 10, append_gap, out, error);
+
+      g_assert_true (ok);
+      g_string_append_c (out, ';');
+    }
+  gaps->gaps = g_string_free (out, FALSE);
+  g_set_error_literal (error, KITH_ERROR, KITH_ERROR_FAILED, "roll back");
+  return FALSE;
+}
+
+static void
+on_gaps (gpointer data, const GError *error)
+{
+  g_assert_cmpstr (error->message, ==, "roll back");
+  ((Gaps *)data)->done = TRUE;
+}
+
+static void
+assert_gaps (Side *side, const char *const *contents, guint n, const char *expected)
+{
+  Gaps gaps = { contents, n, NULL, FALSE };
+
+  kith_store_submit (side->store, KITH_LANE_FRONT, run_gaps, on_gaps, &gaps, NULL);
+  net_wait (side->net, gaps.done);
+  g_assert_cmpstr (gaps.gaps, ==, expected);
+  g_free (gaps.gaps);
+}
+
+static void
+test_gaps (Net *net, gconstpointer data)
+{
+  Side *side = net_add (net, "alice");
+
+  assert_gaps (side, in_order, G_N_ELEMENTS (in_order), ";;;");
+  assert_gaps (side, out_of_order, G_N_ELEMENTS (out_of_order), "3→2;3→2;;");
+  assert_gaps (side, one_missing, G_N_ELEMENTS (one_missing), ";3→2;3→2;");
+  assert_gaps (side, itself, G_N_ELEMENTS (itself), ";");
+}
+
+/* What we send says what went before it. */
+static void
+test_gap_sent (Net *net, gconstpointer data)
+{
+  Side *alice = net_add (net, "alice"), *bob = net_add (net, "bob");
+  g_autofree char *one = NULL, *two = NULL;
+  gboolean delivered;
+
+  net_befriend (alice, bob);
+  one = side_post (alice, "bob", "one", &delivered);
+  two = side_post (alice, "bob", "two", &delivered);
+  g_assert_cmpint (side_query (alice, "SELECT count(*) FROM message a JOIN message b ON b.prev = a.id"
+                                      " WHERE a.text = 'one' AND b.text = 'two'"), ==, 1);
+  g_assert_cmpint (side_query (alice, "SELECT count(*) FROM message WHERE prev IS NULL"), ==, 1);
+  net_wait (net, side_query (bob, "SELECT count(*) FROM message") == 2);
+  g_assert_cmpint (side_query (bob, "SELECT count(*) FROM message WHERE prev IS NOT NULL"), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -268,5 +374,7 @@ main (int argc, char **argv)
   g_test_add_func ("/chat/contents/limits", test_limits);
   g_test_add_func ("/chat/contents/emoji", test_emoji);
   g_test_add ("/chat/contents/converge", Net, NULL, net_set_up, test_converge, net_tear_down);
+  g_test_add ("/chat/contents/gaps", Net, NULL, net_set_up, test_gaps, net_tear_down);
+  g_test_add ("/chat/contents/gap-sent", Net, NULL, net_set_up, test_gap_sent, net_tear_down);
   return g_test_run ();
 }
