@@ -61,37 +61,40 @@ needs_store (const char *path)
   return g_strv_contains (stored, first);
 }
 
-static gboolean
-refuse_for_now (KithApi *self, KithExchange *exchange, const char *path)
+/* Full; NULL: it can be answered. */
+static char *
+find_refusal (KithApi *self, const char *path)
 {
   KithStoreState state = kith_store_get_state (self->rooms.store);
   const char *why = kith_store_get_message (self->rooms.store);
 
   if (why == NULL)
     why = self->trouble;
-
   if (self->stopped)
-    {
-      kith_exchange_answer_error (exchange, 503, "kithd is stopping", NULL);
-      return TRUE;
-    }
+    return g_strdup ("kithd is stopping");
   if (!self->ready && strcmp (path, "/healthz") != 0 && !g_str_has_prefix (path, "/admin/"))
-    {
-      kith_exchange_answer_error (exchange, 503, "kithd is starting: try again in a moment", NULL);
-      return TRUE;
-    }
+    return g_strdup ("kithd is starting: try again in a moment");
   if ((state == KITH_STORE_OPEN && self->trouble == NULL) || !needs_store (path))
-    return FALSE;
+    return NULL;
   if (why != NULL)
-    kith_exchange_answer_error (exchange, 503, why, NULL);
-  else
-    {
-      g_autofree char *text =
-        g_strdup_printf ("the database is not open (%s)", kith_store_state_to_string (state));
+    return g_strdup (why);
+  return g_strdup_printf ("the database is not open (%s)", kith_store_state_to_string (state));
+}
 
-      kith_exchange_answer_error (exchange, 503, text, NULL);
+void
+kith_api_ask (KithApi *self, const char *method, const char *path, GHashTable *query, GBytes *body,
+              GCancellable *cancellable, const KithCaller *caller, gpointer data)
+{
+  g_autofree char *refusal = find_refusal (self, path);
+
+  if (refusal == NULL)
+    {
+      kith_catalog_ask (self->catalog, KITH_REACH_LOCAL, method, path, query, body, cancellable, caller, data);
+      return;
     }
-  return TRUE;
+  caller->answer (503, NULL, g_error_new_literal (KITH_ERROR, KITH_ERROR_BUSY, refusal), NULL, data);
+  if (caller->destroy != NULL)
+    caller->destroy (data);
 }
 
 static void
@@ -114,9 +117,13 @@ on_exchange (KithExchange *exchange, gpointer data)
   const char *method = kith_exchange_get_method (exchange);
   const char *path = kith_exchange_get_path (exchange);
   KithWay way = kith_exchange_get_way (exchange);
+  g_autofree char *refusal = find_refusal (self, path);
 
-  if (refuse_for_now (self, exchange, path))
-    return;
+  if (refusal != NULL)
+    {
+      kith_exchange_answer_error (exchange, 503, refusal, NULL);
+      return;
+    }
   if (way != KITH_WAY_API && strcmp (path, "/events") == 0)
     {
       on_events (self, exchange, method);

@@ -44,6 +44,11 @@ void             kith_api_store_changed (KithApi *self);
 /* Nothing is asked of the rooms any more. */
 void             kith_api_stop        (KithApi *self);
 const KithRooms *kith_api_get_rooms   (KithApi *self);   /* none */
+/* What somebody of the house asks as a program over TCP would: everything but /events and /admin. path and query are
+ * decoded. */
+void             kith_api_ask         (KithApi *self, const char *method, const char *path, GHashTable *query,
+                                       GBytes *body, GCancellable *cancellable, const KithCaller *caller,
+                                       gpointer data);
 KithCatalog     *kith_api_get_catalog (KithApi *self);   /* none */
 KithWindows     *kith_api_get_windows (KithApi *self);   /* none */
 /* "peer_port" of /status. */

@@ -226,6 +226,57 @@ mark_read (gpointer backend, KithHost *host, KithFriend *peer, const char *msg_i
 }
 
 static void
+answer_ask (guint status, GBytes *json, GError *error, const char *const *headers, gpointer task)
+{
+  JsonNode *node = NULL;
+  gsize n = 0;
+  const char *text = json != NULL ? g_bytes_get_data (json, &n) : NULL;
+
+  if (text != NULL && (node = kith_json_parse (text, (gssize) n, NULL)) == NULL)
+    {
+      g_autofree char *plain = g_utf8_make_valid (text, (gssize) n);
+
+      node = json_node_init_string (json_node_alloc (), plain);
+    }
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, g_steal_pointer (&node), (GDestroyNotify) json_node_unref);
+  g_clear_pointer (&node, json_node_unref);
+  g_clear_pointer (&json, g_bytes_unref);
+}
+
+static const KithCaller ask_caller = { answer_ask, g_object_unref };
+
+static void
+ask (gpointer backend, KithHost *host, const char *method, const char *path, JsonObject *body, GTask *task)
+{
+  const char *mark = strchr (path, '?');
+  g_autofree char *plain = g_uri_unescape_segment (path, mark, "/");
+  g_autoptr (GHashTable) query = NULL;
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autoptr (GBytes) bytes = NULL;
+  GError *error = NULL;
+
+  if (mark != NULL)
+    query = g_uri_parse_params (mark + 1, -1, "&", G_URI_PARAMS_WWW_FORM, &error);
+  if (body != NULL)
+    {
+      json_node_take_object (node, body);
+      bytes = kith_json_print (node);
+    }
+  if (plain != NULL && *plain == '/' && error == NULL)
+    {
+      kith_api_ask (((KithHostBackend *) backend)->api, method, plain, query, bytes, g_task_get_cancellable (task),
+                    &ask_caller, task);
+      return;
+    }
+  g_clear_error (&error);
+  g_task_return_new_error (task, KITH_ERROR, KITH_ERROR_INVALID, "“%s” is no path of the API", path);
+  g_object_unref (task);
+}
+
+static void
 set_presence (gpointer backend, KithHost *host, KithFriend *of, KithPresence presence)
 {
   kith_chat_set_presence (((KithHostBackend *) backend)->rooms->chat, of, presence);
@@ -405,6 +456,7 @@ const KithHostFuncs kith_host_backend_funcs = {
   .send = send,
   .send_ephemeral = send_ephemeral,
   .mark_read = mark_read,
+  .ask = ask,
   .set_presence = set_presence,
   .offer_address = offer_address,
   .seal = seal,

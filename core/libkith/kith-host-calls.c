@@ -226,6 +226,38 @@ kith_host_mark_read_finish (KithHost *self, GAsyncResult *result, GError **error
 }
 
 void
+kith_host_ask_async (KithHost *self, const char *method, const char *path, JsonObject *body, GCancellable *cancellable,
+                     GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *inner;
+
+  g_return_if_fail (KITH_IS_HOST (self));
+  g_return_if_fail (method != NULL && path != NULL);
+  inner = call_begin (self, self->funcs->ask != NULL, "answer plugins", kith_host_ask_async,
+                      (GDestroyNotify) json_node_unref, cancellable, callback, user_data);
+  if (inner != NULL)
+    self->funcs->ask (self->backend, self, method, path, body, inner);
+  else
+    g_clear_pointer (&body, json_object_unref);
+}
+
+gboolean
+kith_host_ask_finish (KithHost *self, GAsyncResult *result, JsonNode **answer, GError **error)
+{
+  g_autoptr (JsonNode) body = NULL;
+  g_autoptr (GError) why = NULL;
+
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  body = g_task_propagate_pointer (G_TASK (result), &why);
+  if (answer != NULL)
+    *answer = g_steal_pointer (&body);
+  if (why == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+void
 kith_host_give_evidence (KithHost *self, KithFriend *about, KithPresence says, guint lease_ms)
 {
   g_return_if_fail (KITH_IS_HOST (self));

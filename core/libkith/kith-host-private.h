@@ -46,6 +46,9 @@ typedef struct
                               JsonObject *data /* full */);
   void (*mark_read) (gpointer backend, KithHost *host, KithFriend *peer, const char *msg_id, gboolean tell_peer,
                      GTask *task); /* boolean */
+  /* pointer: JsonNode, json_node_unref; NULL when the answer has no body */
+  void (*ask) (gpointer backend, KithHost *host, const char *method, const char *path,
+               JsonObject *body /* full, nullable */, GTask *task);
   void (*set_presence) (gpointer backend, KithHost *host, KithFriend *of, KithPresence presence);
   void (*offer_address) (gpointer backend, KithHost *host, KithFriend *of, const char *address, guint lease_s);
   GBytes *(*seal) (gpointer backend, KithHost *host, KithFriend *to, GBytes *plain, GError **error);

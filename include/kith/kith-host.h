@@ -356,6 +356,46 @@ KITH_AVAILABLE_IN_1_0 void kith_host_mark_read_async (KithHost *self, KithFriend
 KITH_AVAILABLE_IN_1_0 gboolean kith_host_mark_read_finish (KithHost *self, GAsyncResult *result, GError **error);
 
 /**
+ * kith_host_ask_async:
+ * @self: a host
+ * @method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`
+ * @path: a path of the REST API as in a request line: `/requests/bob/accept`, `/messages?peer=bob`
+ * @body: (transfer full) (nullable): the body, or %NULL for none
+ * @cancellable: (nullable): a cancellable; the request is answered all the same
+ * @callback: called on the main thread
+ * @user_data: for @callback
+ *
+ * Asks what any local program may ask over TCP: the same routes, those of plugins included, the same checks, the same
+ * answers, and no `/admin`.
+ *
+ * Since: 1.0
+ */
+KITH_AVAILABLE_IN_1_0 void kith_host_ask_async (KithHost *self, const char *method, const char *path, JsonObject *body,
+                                                GCancellable *cancellable, GAsyncReadyCallback callback,
+                                                gpointer user_data);
+
+/**
+ * kith_host_ask_finish:
+ * @self: a host
+ * @result: what the callback got
+ * @answer: (out) (optional) (nullable) (transfer full): the body of the answer; a string when it is plain text, %NULL
+ *   when there is none
+ * @error: return location for an error
+ *
+ * The end of [method@Kith.Host.ask_async].
+ *
+ * Errors: those of the route, each by its code: %KITH_ERROR_INVALID (400, 405), %KITH_ERROR_REFUSED (403),
+ * %KITH_ERROR_UNKNOWN (404), %KITH_ERROR_CONFLICT (409), …; %KITH_ERROR_BUSY while the daemon is starting, or stopping,
+ * or has no database, %KITH_ERROR_CLOSED.
+ *
+ * Returns: whether it was done
+ *
+ * Since: 1.0
+ */
+KITH_AVAILABLE_IN_1_0 gboolean kith_host_ask_finish (KithHost *self, GAsyncResult *result, JsonNode **answer,
+                                                     GError **error);
+
+/**
  * kith_host_give_evidence:
  * @self: a host
  * @about: a friend

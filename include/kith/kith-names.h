@@ -28,6 +28,7 @@
 /* Commands that a window gives. */
 #define KITH_COMMAND_TYPING "typing"
 #define KITH_COMMAND_MARK_READ "mark_read"
+#define KITH_COMMAND_CONVERSATION_IN_FRONT "conversation_in_front"
 
 /* Frames of /events. */
 #define KITH_KEY_EVENT "event"

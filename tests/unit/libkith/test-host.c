@@ -58,6 +58,17 @@ send_content (gpointer backend, KithHost *host, KithFriend *to, const char *kind
 }
 
 static void
+ask (gpointer backend, KithHost *host, const char *method, const char *path, JsonObject *body, GTask *task)
+{
+  Fixture *f = backend;
+
+  g_string_append_printf (f->log, "ask:%s:%s:%s ", method, path, body != NULL ? "body" : "none");
+  g_clear_pointer (&body, json_object_unref);
+  g_assert_null (f->task);
+  f->task = task;
+}
+
+static void
 save (gpointer backend, KithHost *host, const char *key, GBytes *value, GTask *task)
 {
   g_task_return_boolean (task, TRUE);
@@ -87,6 +98,7 @@ static const KithHostFuncs funcs = {
   .drop_command = drop_command,
   .add_route = add_route,
   .send = send_content,
+  .ask = ask,
   .save = save,
   .set_presence = set_presence,
   .get_status = get_status,
@@ -244,6 +256,54 @@ test_send (Fixture *f, gconstpointer data)
 }
 
 static void
+on_asked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) answer = NULL;
+
+  if (kith_host_ask_finish (KITH_HOST (source), result, &answer, &error))
+    g_string_append_printf (f->log, "asked:%s ", answer != NULL ? json_node_get_string (answer) : "none");
+  else
+    g_string_append_printf (f->log, "asked:%s:%d ", error->message, error->code);
+}
+
+/* An answer with a body, one without, an error, and one that comes when the plugin has gone. */
+static void
+test_ask (Fixture *f, gconstpointer data)
+{
+  kith_host_ask_async (f->host, "PUT", "/presence", json_object_new (), NULL, on_asked, f);
+  g_task_return_pointer (f->task, json_node_init_string (json_node_alloc (), "done"),
+                         (GDestroyNotify) json_node_unref);
+  g_clear_object (&f->task);
+  kith_world_run_until_idle (f->world);
+  kith_host_ask_async (f->host, "POST", "/requests/bob/accept", NULL, NULL, on_asked, f);
+  g_task_return_pointer (f->task, NULL, NULL);
+  g_clear_object (&f->task);
+  kith_world_run_until_idle (f->world);
+  kith_host_ask_async (f->host, "GET", "/nowhere", NULL, NULL, on_asked, f);
+  g_task_return_new_error (f->task, KITH_ERROR, KITH_ERROR_UNKNOWN, "no");
+  g_clear_object (&f->task);
+  kith_world_run_until_idle (f->world);
+  g_assert_cmpstr (f->log->str, ==,
+                   "ask:PUT:/presence:body asked:done ask:POST:/requests/bob/accept:none asked:none "
+                   "ask:GET:/nowhere:none asked:no:3 ");
+  g_string_truncate (f->log, 0);
+
+  kith_host_ask_async (f->host, "GET", "/friends", NULL, NULL, on_asked, f);
+  kith_host_cut (f->host);
+  kith_host_ask_async (f->host, "PUT", "/presence", json_object_new (), NULL, on_asked, f);
+  kith_world_run_until_idle (f->world);
+  g_task_return_pointer (f->task, json_node_init_string (json_node_alloc (), "late"),
+                         (GDestroyNotify) json_node_unref);
+  g_clear_object (&f->task);
+  kith_world_run_until_idle (f->world);
+  g_assert_cmpstr (f->log->str, ==,
+                   "ask:GET:/friends:none asked:the plugin \"poll\" has been deactivated:11 "
+                   "asked:the plugin \"poll\" has been deactivated:11 ");
+}
+
+static void
 test_abilities (Fixture *f, gconstpointer data)
 {
   const char *const provides[] = { "presence", NULL };
@@ -327,6 +387,7 @@ main (int argc, char **argv)
   ADD ("names", test_names);
   ADD ("publish", test_publish);
   ADD ("send", test_send);
+  ADD ("ask", test_ask);
   ADD ("abilities", test_abilities);
   ADD ("cut", test_cut);
   return g_test_run ();

@@ -242,6 +242,21 @@ fake_mark_read (gpointer backend, KithHost *host, KithFriend *peer, const char *
 }
 
 static void
+fake_ask (gpointer backend, KithHost *host, const char *method, const char *path, JsonObject *body, GTask *task)
+{
+  KithFakeDaemon *self = backend;
+  g_autofree char *prefix = g_strdup_printf ("ask %s %s", method, path);
+
+  if (body != NULL)
+    note_object (self, prefix, body);
+  else
+    note (self, "%s", prefix);
+  g_clear_pointer (&body, json_object_unref);
+  g_task_return_pointer (task, NULL, NULL);
+  g_object_unref (task);
+}
+
+static void
 fake_set_presence (gpointer backend, KithHost *host, KithFriend *of, KithPresence presence)
 {
   kith_friend_set_presence (of, presence);
@@ -295,6 +310,7 @@ static const KithHostFuncs fake_funcs = {
   .send = fake_send,
   .send_ephemeral = fake_send_ephemeral,
   .mark_read = fake_mark_read,
+  .ask = fake_ask,
   .set_presence = fake_set_presence,
   .load = fake_load,
   .save = fake_save,

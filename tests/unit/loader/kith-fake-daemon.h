@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 /* A daemon without a network and a store, in virtual time: it loads plugins for real, does what hosts ask, and takes
  * notes of it. One line a note:
  *   event NAME JSON | ephemeral TO KIND JSON | read PEER ID told/untold | presence NAME STATUS | send TO KIND JSON
+ *   ask METHOD PATH [JSON]
  *   warning TEXT (of the loader and of libkith)
  */
 typedef struct
