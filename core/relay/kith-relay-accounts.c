@@ -114,7 +114,8 @@ kith_relay_link_begin (KithRelayCall *call, KithDb *db, GError **error)
                           code_hash, call->account, call->now_ms + LINK_MS);
 }
 
-/* A code of kith_link_begin, which is used up, or the account's recovery code, which does not expire. */
+/* A code of kith_link_begin, which is used up, or the account's recovery code, which does not expire. NULL with *error
+ * unset: neither. */
 static gboolean
 find_account (KithRelayCall *call, KithDb *db, const char *code, char **account, GError **error)
 {
@@ -123,10 +124,9 @@ find_account (KithRelayCall *call, KithDb *db, const char *code, char **account,
   if (kith_relay_get_text (db, account, error, "SELECT account FROM links WHERE code_hash = ? AND expires_ms > ?", "si",
                            hashed, call->now_ms))
     return kith_relay_exec (db, error, "DELETE FROM links WHERE code_hash = ?", "s", hashed);
-  if (*error != NULL || kith_relay_get_text (db, account, error, "SELECT id FROM accounts WHERE recovery_hash = ?", "s",
-                                             hashed))
-    return *error == NULL;
-  return *error != NULL ? FALSE : kith_relay_fail (call, 404, "kith_bad_code", "no such code", 0, error);
+  if (*error == NULL)
+    kith_relay_get_text (db, account, error, "SELECT id FROM accounts WHERE recovery_hash = ?", "s", hashed);
+  return *error == NULL;
 }
 
 gboolean
@@ -148,8 +148,11 @@ kith_relay_link_claim (KithRelayCall *call, KithDb *db, GError **error)
     return FALSE;
   if (wait_s > 0)
     return kith_relay_fail (call, 429, "kith_rate_limited", "too many codes tried", (int) wait_s + 1, error);
-  if (!find_account (call, db, code, &account, error) ||
-      !kith_relay_get_int (db, &n, error, "SELECT count(*) FROM devices WHERE account = ?", "s", account))
+  if (!find_account (call, db, code, &account, error))
+    return FALSE;
+  if (account == NULL)
+    return kith_relay_refuse (call, 404, "kith_bad_code", "no such code");
+  if (!kith_relay_get_int (db, &n, error, "SELECT count(*) FROM devices WHERE account = ?", "s", account))
     return FALSE;
   if (n >= MOST_DEVICES)
     return kith_relay_fail (call, 409, "kith_too_many_devices", "eight devices at most", 0, error);

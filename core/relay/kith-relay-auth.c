@@ -45,7 +45,8 @@ write_user (KithJsonWriter *w, const char *user, gint64 created_ms)
   kith_json_writer_end_object (w);
 }
 
-/* A new refresh token, and with it the answer that begins or goes on with a session. call->own: the old one's hash. */
+/* A new refresh token, and with it the answer that begins or goes on with a session. call->own: the old one's hash. If
+ * that one was used before, what it was exchanged for then counts as used, too: there is one living branch. */
 static gboolean
 grant (KithRelayCall *call, KithDb *db, const char *user, const char *session, gint64 created_ms, GError **error)
 {
@@ -55,12 +56,18 @@ grant (KithRelayCall *call, KithDb *db, const char *user, const char *session, g
   g_autofree char *hashed = hash (refresh);
   g_auto(KithJsonWriter) w = { NULL };
 
-  if (!kith_relay_exec (db, error, "INSERT INTO refresh_tokens (hash, session) VALUES (?, ?)", "ss", hashed, session) ||
-      !kith_relay_exec (db, error, "UPDATE sessions SET last = ? WHERE id = ?", "ss", hashed, session) ||
-      !kith_relay_exec (db, error, "UPDATE refresh_tokens SET next = ?, used_ms = CASE used_ms WHEN 0 THEN ? ELSE"
-                        " used_ms END WHERE hash = ?", "sis", hashed, call->now_ms, call->own) ||
-      !kith_relay_exec (db, error, "DELETE FROM refresh_tokens WHERE session = ? AND used_ms > 0 AND used_ms < ?", "si",
-                        session, call->now_ms - KEEP_USED_MS))
+  if (!kith_relay_exec (db, error, "INSERT INTO refresh_tokens (hash, session) VALUES (?, ?)", "ss", hashed, session)
+      || !kith_relay_exec (db, error, "UPDATE sessions SET last = ? WHERE id = ?", "ss", hashed, session)
+      || !kith_relay_exec (db, error,
+                           "UPDATE refresh_tokens SET used_ms = ? WHERE used_ms = 0 AND hash = (SELECT next FROM"
+                           " refresh_tokens WHERE hash = ?)",
+                           "is", call->now_ms, call->own)
+      || !kith_relay_exec (db, error,
+                           "UPDATE refresh_tokens SET next = ?, used_ms = CASE used_ms WHEN 0 THEN ? ELSE"
+                           " used_ms END WHERE hash = ?",
+                           "sis", hashed, call->now_ms, call->own)
+      || !kith_relay_exec (db, error, "DELETE FROM refresh_tokens WHERE session = ? AND used_ms > 0 AND used_ms < ?",
+                           "si", session, call->now_ms - KEEP_USED_MS))
     return FALSE;
   kith_json_writer_init (&w);
   kith_json_writer_begin_object (&w);
@@ -88,17 +95,12 @@ sign_up (KithRelayCall *call, KithDb *db, GError **error)
          grant (call, db, user, session, call->now_ms, error);
 }
 
-/* Deletes the session of a token that was used long ago: either end may be the thief. Committed, so it is no refusal of
- * the job but its answer. */
+/* Deletes the session of a token that was used long ago: either end may be the thief. */
 static gboolean
 end_session (KithRelayCall *call, KithDb *db, const char *session, GError **error)
 {
-  if (!kith_relay_exec (db, error, "DELETE FROM sessions WHERE id = ?", "s", session))
-    return FALSE;
-  call->status = 400;
-  call->code = g_strdup ("refresh_token_already_used");
-  call->message = g_strdup ("Invalid Refresh Token: Already Used");
-  return TRUE;
+  return kith_relay_exec (db, error, "DELETE FROM sessions WHERE id = ?", "s", session) &&
+         kith_relay_refuse (call, 400, "refresh_token_already_used", "Invalid Refresh Token: Already Used");
 }
 
 static gboolean

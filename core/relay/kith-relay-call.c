@@ -267,6 +267,16 @@ kith_relay_bad (KithRelayCall *call, const char *what, GError **error)
   return kith_relay_fail (call, 400, "kith_bad_request", what, 0, error);
 }
 
+gboolean
+kith_relay_refuse (KithRelayCall *call, guint status, const char *code, const char *message)
+{
+  forget_answer (call);
+  call->status = status;
+  call->code = g_strdup (code);
+  call->message = g_strdup (message);
+  return TRUE;
+}
+
 void
 kith_relay_call_finish (KithRelayCall *call, KithJsonWriter *writer)
 {

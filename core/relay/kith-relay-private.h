@@ -35,9 +35,15 @@ typedef struct
   gint64 cap_bytes;
   GHashTable *sign_ups;    /* address → bucket */
   double sign_up_burst;    /* of one address */
-  int status;
+  guint sweep, purge;      /* timers */
   gboolean stopping;
 } KithRelay;
+
+/* --- kith-relay.c: what kith_relay_run() begins and ends with, for tests in a world of their own. Clear it also after
+ * a failure. */
+gboolean    kith_relay_open         (KithRelay *self, KithWorld *world, const KithRelayOptions *options,
+                                     GError **error);
+void        kith_relay_clear        (KithRelay *self);
 
 /* Who asks: what an access token says, once it is verified. */
 typedef struct
@@ -95,6 +101,8 @@ void           kith_relay_call_submit (KithRelayCall *call);
 gboolean       kith_relay_fail        (KithRelayCall *call, guint status, const char *code, const char *message,
                                        int retry_s, GError **error);
 gboolean       kith_relay_bad         (KithRelayCall *call, const char *what, GError **error);
+/* The same, but what was written before stays: a wrong guess must count. Always TRUE. */
+gboolean       kith_relay_refuse      (KithRelayCall *call, guint status, const char *code, const char *message);
 void           kith_relay_call_finish (KithRelayCall *call, KithJsonWriter *writer);   /* 200 */
 /* The prologue: the account of the device that asks, or refused. Every statement after it is bound to both. */
 gboolean       kith_relay_need_me     (KithRelayCall *call, KithDb *db, GError **error);

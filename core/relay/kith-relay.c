@@ -222,7 +222,8 @@ start_purge (KithRelay *self)
 static gboolean
 on_purge (gpointer data)
 {
-  start_purge (data);
+  if (!((KithRelay *) data)->stopping)
+    start_purge (data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -261,13 +262,16 @@ allow_descriptors (void)
   (void) setrlimit (RLIMIT_NOFILE, &limit);
 }
 
-static gboolean
-prepare (KithRelay *self, const KithRelayOptions *options, GError **error)
+gboolean
+kith_relay_open (KithRelay *self, KithWorld *world, const KithRelayOptions *options, GError **error)
 {
   allow_descriptors ();
+  self->world = kith_world_ref (world);
   if (sodium_init () < 0)
-    return FALSE;
-  self->world = kith_world_new ();
+    {
+      g_set_error_literal (error, KITH_ERROR, KITH_ERROR_FAILED, "libsodium cannot start");
+      return FALSE;
+    }
   self->store = kith_store_new (self->world);
   self->door = kith_door_new ();
   self->bells = kith_bells_new (self);
@@ -277,7 +281,11 @@ prepare (KithRelay *self, const KithRelayOptions *options, GError **error)
   if (!load_secrets (self, options, error) || !open_store (self, options->data, error))
     return FALSE;
   kith_door_set_handler (self->door, kith_relay_handle, self, NULL);
-  return listen_at (self, options, error) && make_signal (self, options->open, error);
+  if (!listen_at (self, options, error) || !make_signal (self, options->open, error))
+    return FALSE;
+  self->sweep = kith_world_add_timer (self->world, SWEEP_MS, on_sweep, self, NULL);
+  self->purge = kith_world_add_timer (self->world, PURGE_MS, on_purge, self, NULL);
+  return TRUE;
 }
 
 static void
@@ -292,23 +300,23 @@ static void
 run (KithRelay *self)
 {
   guint term = g_unix_signal_add (SIGTERM, on_signal, self), interrupt = g_unix_signal_add (SIGINT, on_signal, self);
-  guint sweep = kith_world_add_timer (self->world, SWEEP_MS, on_sweep, self, NULL);
-  guint purge = kith_world_add_timer (self->world, PURGE_MS, on_purge, self, NULL);
 
   self->loop = g_main_loop_new (NULL, FALSE);
   say_ready (self);
   g_main_loop_run (self->loop);
-  kith_world_drop_timer (self->world, sweep);
-  kith_world_drop_timer (self->world, purge);
   g_source_remove (term);
   g_source_remove (interrupt);
   while (g_main_context_iteration (NULL, FALSE))
     continue;
 }
 
-static void
-relay_clear (KithRelay *self)
+void
+kith_relay_clear (KithRelay *self)
 {
+  if (self->sweep != 0)
+    kith_world_drop_timer (self->world, self->sweep);
+  if (self->purge != 0)
+    kith_world_drop_timer (self->world, self->purge);
   g_clear_object (&self->door);
   g_clear_pointer (&self->signal, kith_signal_free);
   g_clear_pointer (&self->bells, kith_bells_free);
@@ -325,16 +333,15 @@ relay_clear (KithRelay *self)
 int
 kith_relay_run (const KithRelayOptions *options)
 {
-  KithRelay self = { .status = 0 };
+  g_autoptr(KithWorld) world = kith_world_new ();
   g_autoptr(GError) error = NULL;
+  KithRelay self = { 0 };
+  gboolean good = kith_relay_open (&self, world, options, &error);
 
-  if (prepare (&self, options, &error))
+  if (good)
     run (&self);
   else
-    {
-      fprintf (stderr, "kithd: %s\n", error != NULL ? error->message : "libsodium cannot start");
-      self.status = 1;
-    }
-  relay_clear (&self);
-  return self.status;
+    fprintf (stderr, "kithd: %s\n", error->message);
+  kith_relay_clear (&self);
+  return good ? 0 : 1;
 }

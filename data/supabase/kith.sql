@@ -111,6 +111,14 @@ begin
                case when retry is null then '{}'::json else json_build_object('Retry-After', retry::text) end)::text;
 end $$;
 
+-- The same without an exception, which would take back what was written: a wrong guess must count. The function returns this.
+create or replace function kith_private.refuse(status int, code text, msg text) returns jsonb
+language plpgsql set search_path = '' as $$
+begin
+  perform set_config('response.status', status::text, true);
+  return jsonb_build_object('code', code, 'message', msg, 'details', null, 'hint', null);
+end $$;
+
 create or replace function kith_private.need_session() returns uuid
 language plpgsql stable set search_path = '' as $$
 begin
@@ -204,7 +212,7 @@ begin
   h := encode(sha256(convert_to(p_code, 'UTF8')), 'hex');
   delete from kith_private.links where code_hash = h and expires_at > clock_timestamp() returning account into a;
   if a is null then select id into a from kith_private.accounts where recovery_hash = h; end if;
-  if a is null then perform kith_private.fail(404, 'kith_bad_code', 'no such code'); end if;
+  if a is null then return kith_private.refuse(404, 'kith_bad_code', 'no such code'); end if;
   perform 1 from kith_private.accounts where id = a for update;                  -- two claims cannot both be the eighth
   if (select count(*) from kith_private.devices where account = a) >= 8 then
     perform kith_private.fail(409, 'kith_too_many_devices', 'eight devices at most');

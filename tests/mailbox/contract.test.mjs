@@ -60,6 +60,16 @@ export const table = {
     assert.equal((await claim(f, d.recovery)).code, 'kith_too_many_devices');
     assert.equal((await d.rpc('lookup', { p_username: d.username })).value.devices.length, 8);
   },
+  async 'codes cannot be guessed: a wrong one counts'(back) {
+    const d = await newDevice(back), e = await new Device(back).signUp(), got = [];
+    const claim = word => e.rpc('link_claim', { p_code: word, p_cert: b64(80) });
+    for (let i = 0; i < 30 && got.at(-1)?.status !== 429; i++) got.push(await claim(b64(16)));
+    const last = got.pop();
+    assert.ok(got.length >= 10 && got.length <= 12, `${got.length} guesses`);
+    assert.deepEqual([...new Set(got.map(r => `${r.status} ${r.code}`))], ['404 kith_bad_code']);
+    assert.deepEqual([last.status, last.code, Number(last.retry) >= 1], [429, 'kith_rate_limited', true]);
+    assert.equal((await claim(d.recovery)).status, 429, 'a right one no longer helps');
+  },
   async 'the directory and prekeys: each handed out once to 24 who ask at once'(back) {
     const d = await newDevice(back), keys = Array.from({ length: 20 }, () => b64(32)), bundle = b64(90);
     assert.equal((await d.rpc('claim', { p_device: d.id })).status, 404);
