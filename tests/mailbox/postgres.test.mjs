@@ -2,7 +2,7 @@
 // What only PostgreSQL has: privileges, and a schema that could be wrong. Each deliberate defect must be caught.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { letter, newDevice, startPostgres, uuid, whyNoPostgres } from './backends.mjs';
+import { Device, letter, newDevice, startPostgres, uuid, whyNoPostgres } from './backends.mjs';
 
 const reason = whyNoPostgres(), skip = reason ?? false;
 let back;
@@ -59,10 +59,16 @@ async function checkStrangers(back_) {
   assert.equal(value.results[5].status, 'mailbox_full');
 }
 
+async function checkGuesses(back_) {
+  const d = await new Device(back_).signUp();
+  for (let i = 0; i < 13; i++) await d.rpc('link_claim', { p_code: uuid(), p_cert: 'A'.repeat(88) });
+  assert.equal((await d.rpc('link_claim', { p_code: uuid(), p_cert: 'A'.repeat(88) })).status, 429);
+}
+
 test('privileges: these and no others', { skip, timeout: 30000 }, () => checkShape(back.pool));
 
 test('each of the checks holds on the schema as it is', { skip, timeout: 60000 }, async () => {
-  for (const check of [checkBells, checkLease, checkRace, checkStrangers]) await check(back);
+  for (const check of [checkBells, checkLease, checkRace, checkStrangers, checkGuesses]) await check(back);
 });
 
 test('expiry, also by the operator', { skip, timeout: 30000 }, async () => {
@@ -100,6 +106,7 @@ const defects = [
   ['a lease that anybody takes', s => s.replace('where l.consumer = excluded.consumer or l.expires_at <= clock_timestamp()', ''), checkLease],
   ['a prekey that is read and not deleted', s => s.replace(/delete from kith_private\.prekeys where n = \(\s*select n from kith_private\.prekeys where device = p_device order by n limit 1 for update skip locked\)\s*returning key into k;/, 'select key into k from kith_private.prekeys where device = p_device order by n limit 1;'), checkRace],
   ['strangers without a bound', s => s.replace('n >= 5 and', 'n >= 500 and'), checkStrangers],
+  ['a wrong code that is forgotten', s => s.replace("return kith_private.refuse(404, 'kith_bad_code', 'no such code')", "perform kith_private.fail(404, 'kith_bad_code', 'no such code')"), checkGuesses],
   ['mail in the publication', s => s.replace('alter publication supabase_realtime add table public.bells;', 'alter publication supabase_realtime add table public.bells, kith_private.messages;'), b => checkShape(b.pool)],
 ];
 for (const [what, defect, check] of defects)

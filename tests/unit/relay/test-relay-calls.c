@@ -219,8 +219,8 @@ test_codes (Relay *f, gconstpointer data)
   check_text (claim_code (second, "one"), joined);                          /* the bad certificate did not use it up */
   check_status (claim_code (second, "two"), 409, "kith_already_registered");
   check_status (claim_code (third, "one"), 404, "kith_bad_code");           /* once */
-  relay_pass_s (f, 600);
-  check_status (claim_code (third, "two"), 404, "kith_bad_code");           /* ten minutes */
+  kith_world_set_date_ms (f->world, kith_world_get_date_ms (f->world) + 600000);
+  check_status (claim_code (third, "two"), 404, "kith_bad_code");           /* ten minutes, swept away or not */
   for (guint i = 0; i < 8; i++)
     {
       g_autofree char *code = g_strdup_printf ("code %u", i);

@@ -132,6 +132,9 @@ test_strangers (Relay *f, gconstpointer data)
   check_sent (a, b, 6, "stored*5 mailbox_full");
   check_sent (a, b, 3, "mailbox_full deferred*2");
   check_sent (c, b, 1, "stored");                         /* each stranger for themself */
+  check_status (device_call (b, "grant", "{'p_peer':'%s'}", c->user), 204, NULL);
+  check_status (device_call (c, "grant", "{'p_peer':'%s'}", a->user), 204, NULL);
+  check_sent (a, b, 1, "mailbox_full");                   /* nobody else's grants count */
   mixed = g_strdup_printf ("{'p_messages':[{'id':'%s','to':'%s','ct':'AAAA'},{'id':'%s','to':'%s','ct':'AAAA'}]}",
                            UUID_A, b->id, UUID_B, c->id);
   answer = device_call (a, "send", "%s", mixed);
