@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-cli.h"
+#include "kith-locale.h"
 #include "kith-settings.h"
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,10 +213,7 @@ main (int argc, char **argv)
   KithCli cli = { .limit = DEFAULT_LIMIT, .passphrase_fd = -1 };
   int status;
 
-  setlocale (LC_ALL, "");
-  bindtextdomain ("kith", g_getenv ("KITH_LOCALE_DIR") != NULL ? g_getenv ("KITH_LOCALE_DIR") : KITH_CLI_LOCALEDIR);
-  bind_textdomain_codeset ("kith", "UTF-8");
-  textdomain ("kith");
+  kith_locale_init ();
   g_set_prgname ("kithctl");
   status = parse_and_run (&cli, argc, argv);
   g_clear_object (&cli.session);

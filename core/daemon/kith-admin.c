@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* /admin/store: the user's decision about a damaged database; /admin/doctor: what is the matter, in one place. */
+/* /admin/store: the user's decision about a damaged database. */
 #define G_LOG_DOMAIN "kithd"
 #include <string.h>
 
 #include "kith-daemon-private.h"
 #include "kith-json-writer.h"
 
-/* nullable: what the store says of itself, or why it could not even be asked. */
-static const char *
-find_trouble (KithDaemon *self)
+const char *
+kith_admin_find_trouble (KithDaemon *self)
 {
   const char *message = kith_store_get_message (self->store);
 
@@ -24,7 +23,7 @@ print_store (KithDaemon *self)
   kith_json_writer_init (&w);
   kith_json_writer_begin_object (&w);
   kith_json_writer_member_string (&w, KITH_KEY_STATE, kith_store_state_to_string (kith_store_get_state (self->store)));
-  kith_json_writer_member_string_or_null (&w, KITH_KEY_MESSAGE, find_trouble (self));
+  kith_json_writer_member_string_or_null (&w, KITH_KEY_MESSAGE, kith_admin_find_trouble (self));
   kith_json_writer_member_string (&w, "path", self->home->database);
   kith_json_writer_key (&w, "copies");
   kith_json_writer_begin_array (&w);
@@ -101,73 +100,7 @@ post_store (KithRequest *request, gpointer data)
   kith_request_fail (request, error);
 }
 
-/* --- the doctor */
-
-static void
-write_check (KithJsonWriter *w, const char *name, gboolean ok, const char *message)
-{
-  kith_json_writer_begin_object (w);
-  kith_json_writer_member_string (w, "name", name);
-  kith_json_writer_member_bool (w, "ok", ok);
-  kith_json_writer_member_string_or_null (w, KITH_KEY_MESSAGE, message);
-  kith_json_writer_end_object (w);
-}
-
-static void
-check_plugins (KithDaemon *self, KithJsonWriter *w)
-{
-  g_autoptr (GPtrArray) plugins = kith_loader_list (self->loader);
-
-  for (guint i = 0; i < plugins->len; i++)
-    {
-      const KithPluginInfo *info = plugins->pdata[i];
-      g_autofree char *name = g_strconcat ("plugin ", info->id, NULL);
-      gboolean bad = info->state == KITH_PLUGIN_FAILED || info->state == KITH_PLUGIN_SKIPPED;
-
-      if (info->enabled || bad)
-        write_check (w, name, !bad, bad ? info->error : kith_plugin_state_to_string (info->state));
-    }
-}
-
-/* What was moved aside or kept before a migration: nothing is ever deleted, so the user should know of it. */
-static void
-check_copies (KithDaemon *self, KithJsonWriter *w)
-{
-  g_auto (GStrv) copies = kith_store_list_copies (self->home->database);
-
-  for (char **copy = copies; copy != NULL && *copy != NULL; copy++)
-    {
-      g_autofree char *base = g_path_get_basename (*copy);
-
-      write_check (w, "copy", TRUE, base);
-    }
-}
-
-static void
-get_doctor (KithRequest *request, gpointer data)
-{
-  KithDaemon *self = data;
-  KithStoreState state = kith_store_get_state (self->store);
-  const char *message = find_trouble (self);
-  g_auto (KithJsonWriter) w;
-
-  kith_json_writer_init (&w);
-  kith_json_writer_begin_object (&w);
-  kith_json_writer_key (&w, "checks");
-  kith_json_writer_begin_array (&w);
-  write_check (&w, "database", state == KITH_STORE_OPEN && !kith_store_was_rolled_back (self->store),
-               message != NULL ? message : kith_store_state_to_string (state));
-  check_copies (self, &w);
-  write_check (&w, "disk", !kith_store_is_disk_full (self->store),
-               kith_store_is_disk_full (self->store) ? "full: nothing is stored until there is room" : NULL);
-  write_check (&w, "identity", kith_keys_is_open (self->keys), kith_key_store_get_name (self->key_store));
-  write_check (&w, "data folder", TRUE, self->home->data);
-  write_check (&w, "socket", TRUE, self->home->socket);
-  check_plugins (self, &w);
-  kith_json_writer_end_array (&w);
-  kith_json_writer_end_object (&w);
-  kith_call_answer (request, 200, kith_json_writer_finish (&w));
-}
+/* --- as tables */
 
 static const char *const actions[] = { "anew", "restore", "retry", NULL };
 
@@ -191,18 +124,6 @@ static const KithField store_fields[] = {
   { 0 },
 };
 
-static const KithField check_fields[] = {
-  { "name", KITH_FIELD_STRING, 0, 0, "what was looked at" },
-  { "ok", KITH_FIELD_BOOLEAN, 0, 0, "nothing is the matter" },
-  { KITH_KEY_MESSAGE, KITH_FIELD_STRING, KITH_FIELD_NULLABLE, 0, "for people" },
-  { 0 },
-};
-
-static const KithField doctor_fields[] = {
-  { "checks", KITH_FIELD_ARRAY, 0, 0, "one a thing", check_fields },
-  { 0 },
-};
-
 const KithField kith_fields_opened[] = {
   { KITH_KEY_STATE, KITH_FIELD_STRING, 0, 0, "open" },
   { 0 },
@@ -220,6 +141,5 @@ const KithHouseRoute kith_admin_routes[] = {
   { { "GET", "admin/store", NULL, NULL, store_fields, "The database and its copies" }, get_store },
   { { "POST", "admin/store", NULL, decision_fields, kith_fields_opened, "What becomes of a damaged database",
       decided, 0 }, post_store },
-  { { "GET", "admin/doctor", NULL, NULL, doctor_fields, "What is the matter" }, get_doctor },
   { { 0 } },
 };

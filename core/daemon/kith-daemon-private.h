@@ -56,10 +56,14 @@ void     kith_daemon_follow_plugins (KithDaemon *self);
 void     kith_daemon_fail        (KithDaemon *self, const GError *error);   /* says why and ends with status 1 */
 void     kith_daemon_stop        (KithDaemon *self);
 
-/* kith-admin.c, kith-admin-key.c, kith-admin-settings.c */
+/* kith-admin.c and kith-admin-….c */
+/* none, nullable: what the store says of itself, or why it could not even be asked */
+const char *kith_admin_find_trouble (KithDaemon *self);
 extern const KithField kith_fields_opened[];                /* the answer of what opens the store */
 extern const KithHouseRoute kith_admin_routes[];            /* data: the daemon */
 extern const KithHouseRoute kith_admin_key_routes[];
 extern const KithHouseRoute kith_admin_settings_routes[];
+extern const KithHouseRoute kith_admin_doctor_routes[];
+extern const KithHouseRoute kith_admin_command_routes[];
 
 G_END_DECLS

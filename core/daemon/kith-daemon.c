@@ -153,6 +153,8 @@ make_rooms (KithDaemon *self, const char *username)
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_routes, self);
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_key_routes, self);
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_settings_routes, self);
+  kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_doctor_routes, self);
+  kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_command_routes, self);
   self->backend = kith_host_backend_new (self->api);
   self->loader = kith_loader_new (self->world, self->bus, &kith_host_backend_funcs, self->backend,
                                   kith_settings_get_main (self->settings), open_plugin_settings, self, NULL);

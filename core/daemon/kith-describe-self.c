@@ -10,6 +10,7 @@
 #include "kith-catalog.h"
 #include "kith-daemon-private.h"
 #include "kith-events.h"
+#include "kith-locale.h"
 #include "kith-loader.h"
 #include "routes/kith-routes.h"
 
@@ -154,6 +155,8 @@ kith_describe_self (const char *what)
   kith_catalog_add_house (self.catalog, kith_admin_routes, NULL);
   kith_catalog_add_house (self.catalog, kith_admin_key_routes, NULL);
   kith_catalog_add_house (self.catalog, kith_admin_settings_routes, NULL);
+  kith_catalog_add_house (self.catalog, kith_admin_doctor_routes, NULL);
+  kith_catalog_add_house (self.catalog, kith_admin_command_routes, NULL);
   self.loader = kith_loader_new (self.world, self.bus, &funcs, &self, NULL, make_settings, NULL, NULL);
   kith_loader_discover (self.loader);
   kith_loader_activate_all_async (self.loader, NULL, on_settled, &self);
@@ -167,7 +170,7 @@ kith_describe_self (const char *what)
   kith_world_unref (self.world);
   if (text == NULL)
     {
-      fprintf (stderr, "kithd: “%s” cannot be described: openapi, schema, catalog or typescript can\n", what);
+      fprintf (stderr, _("kithd: “%s” cannot be described: openapi, schema, catalog or typescript can\n"), what);
       return 1;
     }
   bytes = g_bytes_get_data (text, &n);

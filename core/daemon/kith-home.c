@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #define G_LOG_DOMAIN "kithd"
 #include "kith-home.h"
+#include "kith-locale.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,30 +24,30 @@ make_folder (const char *path, GError **error)
 
   if (g_mkdir_with_parents (path, 0700) != 0)
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, "the data folder %s cannot be made: %s", path,
+      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, _("the data folder %s cannot be made: %s"), path,
                    g_strerror (errno));
       return FALSE;
     }
   if (stat (path, &info) != 0 || !S_ISDIR (info.st_mode))
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, "the data folder %s is no folder", path);
+      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, _("the data folder %s is no folder"), path);
       return FALSE;
     }
   if (info.st_uid != geteuid ())
     {
       g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED,
-                   "the data folder %s belongs to another user: give --data a folder of yours", path);
+                   _("the data folder %s belongs to another user: give --data a folder of yours"), path);
       return FALSE;
     }
   if (info.st_mode & 022)
     {
       g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED,
-                   "the data folder %s can be written by others: make it private with “chmod 700 %s”", path, path);
+                   _("the data folder %s can be written by others: make it private with “chmod 700 %s”"), path, path);
       return FALSE;
     }
   if ((info.st_mode & 077) && chmod (path, 0700) != 0)
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, "the data folder %s cannot be made private: %s", path,
+      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, _("the data folder %s cannot be made private: %s"), path,
                    g_strerror (errno));
       return FALSE;
     }
@@ -63,14 +64,14 @@ take_lock (KithHome *home, GError **error)
     home->lock = open (home->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);   /* a read-only one can be locked, too */
   if (home->lock < 0)
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, "the data folder %s cannot be locked: %s", home->data,
+      g_set_error (error, KITH_ERROR, KITH_ERROR_STORE, _("the data folder %s cannot be locked: %s"), home->data,
                    g_strerror (errno));
       return FALSE;
     }
   if (flock (home->lock, LOCK_EX | LOCK_NB) != 0)
     {
       g_set_error (error, KITH_ERROR, KITH_ERROR_CONFLICT,
-                   "another kithd uses the data folder %s: stop it first, or give --profile or --data", home->data);
+                   _("another kithd uses the data folder %s: stop it first, or give --profile or --data"), home->data);
       return FALSE;
     }
   return TRUE;
@@ -135,7 +136,7 @@ kith_process_harden (GError **error)
   if (!is_overflow_uid ())
     return TRUE;
   g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED,
-               "kithd does not run as uid %u, behind which the kernel hides users of other namespaces",
+               _("kithd does not run as uid %u, behind which the kernel hides users of other namespaces"),
                (guint) geteuid ());
   return FALSE;
 }

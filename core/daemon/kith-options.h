@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "kith-recent.h"
 #include "kith-relay.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,7 @@ typedef struct
   char *listen, *url, *invite;
   int cap_mib, sign_ups;
   gboolean open;
+  KithRecent *recent;   /* none, nullable: the last warnings */
 } KithOptions;
 
 /* --help is answered by itself. FALSE: one line that says what is wrong. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kith-event-private.h"
+#include "kith-locale.h"
 #include "kith-log.h"
 
 #define KITH_SCHEMA "im.kith.Kith"
@@ -117,7 +118,8 @@ check_group (KithSettings *self, GKeyFile *file, const char *group, GSettingsSch
       if (fault == NULL)
         continue;
       if (g_strcmp0 (before, text) != 0)
-        kith_warning ("%s: [%s] %s=%s is not used: %s", self->file, group, *key, text, fault);
+        kith_warning ("%s: [%s] %s=%s is not used: %s", self->file, group, *key,
+                      kith_settings_is_secret (*key) ? "…" : text, fault);
       g_hash_table_insert (wrong, g_steal_pointer (&name), g_steal_pointer (&text));
     }
 }
@@ -213,7 +215,7 @@ open_file (KithSettings *self, const char *file, GError **error)
   self->file = g_canonicalize_filename (file, NULL);
   if (!g_key_file_load_from_file (parsed, self->file, G_KEY_FILE_NONE, &why))
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "the settings cannot be read from %s: %s", self->file,
+      g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, _("the settings cannot be read from %s: %s"), self->file,
                    why->message);
       return FALSE;
     }
@@ -232,7 +234,7 @@ open_schema (KithSettings *self, const char *schema_id, const char *path, GError
   if (schema == NULL)
     {
       g_set_error (error, KITH_ERROR, KITH_ERROR_UNKNOWN,
-                   "the settings schema %s is not installed: install kith, or use “meson devenv”", schema_id);
+                   _("the settings schema %s is not installed: install kith, or use “meson devenv”"), schema_id);
       return NULL;
     }
   if (g_settings_schema_get_path (schema) != NULL)
@@ -323,7 +325,7 @@ kith_settings_dup_username (KithSettings *self, GError **error)
   if (kith_name_is_username (name, FALSE))
     return g_strdup (name);
   g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID,
-               "the setting username is '%s': it must be 1 to 32 of a-z 0-9 . _ -, first a letter or digit", name);
+               _("the setting username is '%s': it must be 1 to 32 of a-z 0-9 . _ -, first a letter or digit"), name);
   return NULL;
 }
 
@@ -355,6 +357,21 @@ kith_settings_find (KithSettings *self, const char *name, const char **key, GErr
     return g_steal_pointer (&settings);
   g_set_error (error, KITH_ERROR, KITH_ERROR_UNKNOWN, "there is no setting “%s”", name);
   return NULL;
+}
+
+gboolean
+kith_settings_is_secret (const char *key)
+{
+  return strcmp (key, "api-key") == 0 || g_str_has_suffix (key, "-secret") || g_str_has_suffix (key, "-password");
+}
+
+char *
+kith_settings_print (const char *key, GVariant *value)
+{
+  if (!kith_settings_is_secret (key) || !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING)
+      || *g_variant_get_string (value, NULL) == '\0')
+    return g_variant_print (value, FALSE);
+  return g_strdup ("'…'");
 }
 
 static void

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <locale.h>
 #include <stdio.h>
 
 #include "kith-daemon.h"
 #include "kith-describe-self.h"
-#include "kith-log.h"
+#include "kith-locale.h"
+#include "kith-recent.h"
 
 int
 main (int argc, char **argv)
 {
-  KithOptions options = { NULL };
+  static KithRecent recent;      /* the log writer stays until the end */
+  KithOptions options = { .recent = &recent };
   g_autoptr (GError) error = NULL;
   int status = 1;
 
-  setlocale (LC_ALL, "");
+  kith_locale_init ();
   g_set_prgname ("kithd");
-  g_log_set_writer_func (kith_log_writer, NULL, NULL);
+  g_log_set_writer_func (kith_recent_writer, &recent, NULL);
   if (!kith_options_parse (&options, &argc, &argv, &error))
     fprintf (stderr, "kithd: %s\n", error->message);
   else if (options.version)
@@ -27,5 +28,6 @@ main (int argc, char **argv)
   else
     status = kith_daemon_run (&options);
   kith_options_clear (&options);
+  kith_recent_clear (&recent);
   return status;
 }

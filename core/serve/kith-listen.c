@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -29,9 +30,9 @@ fail (int fd, GError **error, const char *what)
 
   if (why == EADDRINUSE)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
-                 "%s is taken by another program: stop it, or choose another port", what);
+                 _("%s is taken by another program: stop it, or choose another port"), what);
   else
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (why), "cannot listen on %s: %s", what, g_strerror (why));
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (why), _("cannot listen on %s: %s"), what, g_strerror (why));
   if (fd >= 0)
     close (fd);
   return -1;
@@ -110,13 +111,13 @@ clear_stale (const char *path, const KithAddress *address, socklen_t n, GError *
     return TRUE;
   if (!S_ISSOCK (info.st_mode))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "%s is no socket: move it away", path);
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, _("%s is no socket: move it away"), path);
       return FALSE;
     }
   if (is_alive (address, n))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
-                   "another kithd answers on %s: stop it, or use another profile or data directory", path);
+                   _("another kithd answers on %s: stop it, or use another profile or data directory"), path);
       return FALSE;
     }
   (void) g_unlink (path);
@@ -135,8 +136,8 @@ kith_listen_unix (const char *path, GError **error)
   if (strlen (path) >= sizeof address.un.sun_path)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
-                   "%s is too long for a socket: at most %" G_GSIZE_FORMAT " bytes", path,
-                   sizeof address.un.sun_path - 1);
+                   _("%s is too long for a socket: at most %u bytes"), path,
+                   (guint) sizeof address.un.sun_path - 1);
       return -1;
     }
   memcpy (address.un.sun_path, path, strlen (path) + 1);
