@@ -13,7 +13,7 @@ write_setting (const char *name, GSettings *settings, GSettingsSchemaKey *key, g
   KithJsonWriter *w = data;
   g_autoptr (GVariant) value = g_settings_get_value (settings, g_settings_schema_key_get_name (key));
   g_autoptr (GVariant) normal = g_settings_schema_key_get_default_value (key);
-  g_autofree char *value_text = g_variant_print (value, FALSE);
+  g_autofree char *value_text = kith_settings_print (g_settings_schema_key_get_name (key), value);
   g_autofree char *normal_text = g_variant_print (normal, FALSE);
   const char *summary = g_settings_schema_key_get_summary (key); /* NULL without the schema's XML */
 
@@ -85,15 +85,16 @@ parse_value (GSettingsSchemaKey *key, const char *text, GError **error)
 {
   const GVariantType *type = g_settings_schema_key_get_value_type (key);
   const char *name = g_settings_schema_key_get_name (key);
+  const char *shown = kith_settings_is_secret (name) ? "…" : text;
   g_autoptr (GError) why = NULL;
   g_autoptr (GVariant) value = g_variant_parse (type, text, NULL, NULL, &why);
 
   if (value == NULL && g_variant_type_equal (type, G_VARIANT_TYPE_STRING))
     value = g_variant_ref_sink (g_variant_new_string (text));
   if (value == NULL)
-    g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "“%s” is no value for %s: %s", text, name, why->message);
+    g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "“%s” is no value for %s: %s", shown, name, why->message);
   else if (!g_settings_schema_key_range_check (key, value))
-    g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "“%s” is out of the range of %s", text, name);
+    g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "“%s” is out of the range of %s", shown, name);
   else if (strcmp (name, "username") == 0 && !kith_name_is_username (g_variant_get_string (value, NULL), FALSE))
     g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID,
                  "“%s” is no username: 1 to 32 of a-z 0-9 . _ -, first a letter or digit", text);

@@ -29,6 +29,10 @@ gboolean      kith_settings_is_wrong     (KithSettings *self, const char *key);
 GSettings    *kith_settings_find         (KithSettings *self, const char *name, const char **key, GError **error);
 typedef void (*KithSettingsEachFunc) (const char *name, GSettings *settings, GSettingsSchemaKey *key, gpointer data);
 void          kith_settings_each         (KithSettings *self, KithSettingsEachFunc func, gpointer data);
+/* Keys of other services: written, and never shown again, in no answer and no log. */
+gboolean      kith_settings_is_secret    (const char *key);
+/* g_free: the value as GVariant text, or what stands for a secret. */
+char         *kith_settings_print        (const char *key, GVariant *value);
 gboolean      kith_profile_is_valid      (const char *profile);
 
 G_END_DECLS
