@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Brings the SQLCipher amalgamation: sh data/fetch-sqlcipher.sh [DIRECTORY]
-# The package is kept, checked, under ${XDG_CACHE_HOME:-~/.cache}/kith; with DIRECTORY, sqlite3.c and sqlite3.h are put there.
+# Brings the SQLCipher amalgamation: sh data/fetch-sqlcipher.sh [DIRECTORY | --package DIRECTORY]
+# The package is kept, checked, under ${XDG_CACHE_HOME:-~/.cache}/kith; with DIRECTORY, sqlite3.c and sqlite3.h are put there,
+# with --package the package itself. Packagers, who have no network, name the folder of the two files in KITH_SQLCIPHER.
 set -eu
 
 name=@journeyapps/sqlcipher
@@ -18,6 +19,21 @@ fail () {
 is_right () {
   [ -f "$1" ] && printf '%s  %s\n' "$sum" "$1" | sha256sum -c --status
 }
+
+# put FOLDER TARGET: only what differs, so that nothing is built again.
+put () {
+  mkdir -p "$2"
+  for file in sqlite3.c sqlite3.h; do
+    [ -f "$1/$file" ] || fail "there is no $file in $1"
+    cmp -s "$1/$file" "$2/$file" || cp "$1/$file" "$2/$file"
+  done
+}
+
+if [ -n "${KITH_SQLCIPHER:-}" ]; then
+  [ -f "$KITH_SQLCIPHER/sqlite3.c" ] || fail "KITH_SQLCIPHER is $KITH_SQLCIPHER, where there is no sqlite3.c"
+  [ $# = 0 ] || put "$KITH_SQLCIPHER" "$1"
+  exit 0
+fi
 
 # A folder of its own for each run: two builds at once must not see each other's half a file.
 temporary=$(mktemp -d) || fail "no temporary folder"
@@ -38,11 +54,10 @@ else
   package=$cache/$tarball
 fi
 
-if [ $# -gt 0 ]; then
+if [ "${1:-}" = --package ]; then
+  mkdir -p "$2"
+  cp "$package" "$2/$tarball.$$" && mv "$2/$tarball.$$" "$2/$tarball"
+elif [ $# -gt 0 ]; then
   tar -xzf "$package" -C "$temporary" package/deps/sqlcipher-amalgamation
-  mkdir -p "$1"
-  for file in sqlite3.c sqlite3.h; do
-    cmp -s "$temporary/package/deps/sqlcipher-amalgamation/$file" "$1/$file" \
-      || cp "$temporary/package/deps/sqlcipher-amalgamation/$file" "$1/$file"
-  done
+  put "$temporary/package/deps/sqlcipher-amalgamation" "$1"
 fi
