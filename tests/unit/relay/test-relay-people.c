@@ -194,6 +194,8 @@ test_bell_expiry (Relay *f, gconstpointer data)
   g_free (wire_expect (other, "phx_close"));
   wire_say (wire, "[null,'7','phoenix','heartbeat',{}]");
   g_free (wire_expect (wire, "phx_reply"));                                  /* this one goes on */
+  device_renew (a);
+  foreign = g_strdup_printf ("['1','5','realtime:inbox','access_token',{'access_token':'%s'}]", a->token);
   wire_say (wire, foreign);
   g_free (wire_expect (wire, "not a valid JWT"));
   g_free (wire_expect (wire, "phx_close"));
