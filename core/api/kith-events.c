@@ -58,6 +58,7 @@ const KithField kith_fields_friend[] = {
   { KITH_KEY_ADDED_AT, KITH_FIELD_TIME, KITH_FIELD_NULLABLE, 0, "when they became a friend" },
   { KITH_KEY_STATUS, KITH_FIELD_STRING, 0, 0, "online, away, busy or offline", NULL, kith_values_status },
   { KITH_KEY_UNREAD, KITH_FIELD_INTEGER, 0, 0, "unread messages" },
+  { KITH_KEY_UNREADABLE, KITH_FIELD_INTEGER, 0, 0, "how many of theirs came and could not be read" },
   { KITH_KEY_FINGERPRINT, KITH_FIELD_STRING, 0, 0, "of the identity key" },
   { KITH_KEY_VERIFIED, KITH_FIELD_BOOLEAN, 0, 0, "the safety number was compared" },
   { KITH_KEY_BLOCKED, KITH_FIELD_BOOLEAN, 0, 0, "is blocked" },
@@ -110,6 +111,12 @@ static const KithField unread_fields[] = {
   { 0 },
 };
 
+static const KithField unreadable_fields[] = {
+  { KITH_KEY_PEER, KITH_FIELD_USERNAME, KITH_FIELD_STATE_KEY, 0, "from whom" },
+  { KITH_KEY_COUNT, KITH_FIELD_INTEGER, 0, 0, "how many of theirs came and could not be read; 0: none any more" },
+  { 0 },
+};
+
 static const KithField request_fields[] = {
   { KITH_KEY_USERNAME, KITH_FIELD_USERNAME, 0, 0, "the name under which the request stands" },
   { KITH_KEY_FINGERPRINT, KITH_FIELD_STRING, 0, 0, "of the identity key" },
@@ -157,6 +164,7 @@ static const KithEventSpec specs[] = {
   { KITH_EVENT_MESSAGE_DELETED, KITH_KEEP_ALL, NULL, of_message, "deleted for everyone, or here by another client" },
   { KITH_EVENT_REACTION, KITH_KEEP_ALL, NULL, reacted_fields, "a reaction was added or taken back" },
   { KITH_EVENT_UNREAD, KITH_KEEP_LATEST, NULL, unread_fields, "a conversation's unread count changed" },
+  { KITH_EVENT_UNREADABLE, KITH_KEEP_LATEST, NULL, unreadable_fields, "messages came that could not be read" },
   { KITH_EVENT_FRIEND_REQUEST, KITH_KEEP_ALL, NULL, request_fields, "a stranger wrote to us" },
   { KITH_EVENT_FRIEND_ADDED, KITH_KEEP_ALL, NULL, name_fields, "the friend list grew" },
   { KITH_EVENT_FRIEND_REMOVED, KITH_KEEP_ALL, NULL, name_fields, "the friend list shrank" },

@@ -7,6 +7,8 @@
 #include "kith-journal.h"
 #include "kith-json-writer.h"
 #include "kith-log.h"
+#include "kith-mailbox-choice.h"
+#include "kith-post.h"
 #include "kith-table-waiting.h"
 #include "kith-transport-private.h"
 #include <string.h>
@@ -19,6 +21,8 @@ typedef struct
   GStrv addresses;
   char *note;
   gboolean from_directory;
+  KithListing *listing;  /* of the directory */
+  const char *office;    /* the transport to the mailboxes that it lists; interned, nullable */
   gint64 now_ms;
 } Newcomer;
 
@@ -30,7 +34,27 @@ newcomer_free (gpointer data)
   g_free (newcomer->username);
   g_strfreev (newcomer->addresses);
   g_free (newcomer->note);
+  kith_listing_free (newcomer->listing);
   g_free (newcomer);
+}
+
+gboolean
+kith_people_note_changed_key (KithDb *db, KithPersonRow *row, const guint8 *ik, GError **error)
+{
+  g_autofree char *fingerprint = kith_fingerprint (ik);
+  g_auto (KithJsonWriter) writer = { NULL };
+  g_autoptr (GBytes) data = NULL;
+  gboolean told = row->has_changed_ik && memcmp (row->changed_ik, ik, 32) == 0;
+
+  row->has_changed_ik = TRUE;
+  memcpy (row->changed_ik, ik, 32);
+  kith_json_writer_init (&writer);
+  kith_json_writer_begin_object (&writer);
+  kith_json_writer_member_string (&writer, KITH_KEY_USERNAME, row->name);
+  kith_json_writer_member_string (&writer, KITH_KEY_FINGERPRINT, fingerprint);
+  kith_json_writer_end_object (&writer);
+  data = kith_json_writer_finish (&writer);
+  return told || kith_db_journal (db, KITH_EVENT_IDENTITY_CHANGED, data, NULL, error) != 0;
 }
 
 /* The directory gives another key for a name that we know: say so, change nothing. */
@@ -38,22 +62,20 @@ static gboolean
 note_changed_key (KithChange *change, KithDb *db, const Newcomer *newcomer, GError **error)
 {
   g_autofree char *fingerprint = kith_fingerprint (newcomer->ik);
-  g_auto (KithJsonWriter) writer = { NULL };
-  g_autoptr (GBytes) data = NULL;
-  gboolean told = change->row.has_changed_ik && memcmp (change->row.changed_ik, newcomer->ik, 32) == 0;
 
-  change->row.has_changed_ik = TRUE;
-  memcpy (change->row.changed_ik, newcomer->ik, 32);
-  kith_json_writer_init (&writer);
-  kith_json_writer_begin_object (&writer);
-  kith_json_writer_member_string (&writer, KITH_KEY_USERNAME, change->row.name);
-  kith_json_writer_member_string (&writer, KITH_KEY_FINGERPRINT, fingerprint);
-  kith_json_writer_end_object (&writer);
-  data = kith_json_writer_finish (&writer);
   change->conflict = g_strdup_printf (
       "the directory gives another identity key for \"%s\" (%s): compare it with them, then accept it",
       change->row.name, fingerprint);
-  return told || kith_db_journal (db, KITH_EVENT_IDENTITY_CHANGED, data, NULL, error) != 0;
+  return kith_people_note_changed_key (db, &change->row, newcomer->ik, error);
+}
+
+static gboolean
+keep_mailbox (KithChange *change, KithDb *db, const Newcomer *newcomer, GError **error)
+{
+  KithMailboxChoice choice = { newcomer->listing, newcomer->office, newcomer->now_ms, change->after };
+
+  return newcomer->listing == NULL || newcomer->office == NULL
+         || kith_mailbox_choose (&choice, db, &change->row, error);
 }
 
 static gboolean
@@ -101,13 +123,13 @@ befriend (KithChange *change, KithDb *db, gboolean known, GError **error)
         return FALSE;
     }
   change->kick = TRUE;
-  if (!keep_addresses (db, row, newcomer, error) || !kith_table_people_save (db, row, error) ||
-      !kith_change_journal (change, db, KITH_EVENT_FRIEND_ADDED, error))
+  if (!keep_addresses (db, row, newcomer, error) || !keep_mailbox (change, db, newcomer, error)
+      || !kith_table_people_save (db, row, error) || !kith_change_journal (change, db, KITH_EVENT_FRIEND_ADDED, error))
     return FALSE;
   /* Whoever asked us knows us already; the others need a hello, so that they find us in their /requests. */
   if (asked_us)
     return kith_requests_settle (change->chat, db, change->own_name, row, change->after, error);
-  return kith_outbox_hello (change->chat, db, row->id, newcomer->note, error);
+  return kith_outbox_hello (change->chat, db, row->id, change->own_name, newcomer->note, error);
 }
 
 static gboolean
@@ -191,7 +213,8 @@ on_listing (GObject *source, GAsyncResult *result, gpointer data)
     }
   memcpy (newcomer->ik, ik, 32);
   newcomer->from_directory = TRUE;
-  kith_listing_free (listing);
+  newcomer->listing = listing;
+  newcomer->office = kith_post_find_office (change->chat->post, KITH_DIRECTORY (source));
   add_newcomer (change);
 }
 
@@ -373,7 +396,7 @@ change_identity (KithChange *change, KithDb *db, GError **error)
          && kith_table_people_set_ik (db, change->row.id, ik, error)
          && (other.id == 0
              || kith_requests_settle (change->chat, db, change->own_name, &change->row, change->after, error))
-         && kith_outbox_hello (change->chat, db, change->row.id, NULL, error);
+         && kith_outbox_hello (change->chat, db, change->row.id, change->own_name, NULL, error);
 }
 
 void

@@ -4,6 +4,7 @@
 #include "kith-message.h"
 #include "kith-outbox.h"
 #include "kith-table-trace.h"
+#include "kith-table-upload.h"
 #include "contents/kith-contents.h"
 
 #include <string.h>
@@ -376,11 +377,13 @@ run_resend (Act *act, KithDb *db, GError **error)
     {
       if (failed == NULL)
         queue (act, db, KITH_CONTENT_MESSAGE, row->id, row->row, kith_content_print_message (row), &failed);
-      if (failed != NULL)
-        {
-          g_propagate_error (error, failed);
-          return FALSE;
-        }
+    }
+  else if (!kith_table_upload_again (db, waiting.id, error))
+    return FALSE; /* in other bytes: should they have it after all, they say so */
+  if (failed != NULL)
+    {
+      g_propagate_error (error, failed);
+      return FALSE;
     }
   kith_after_flush (act->after, row->person);
   print_result (act, db);

@@ -38,6 +38,9 @@ void        kith_change_fail   (KithChange *change /* full */, GError *error /* 
 /* [job] a journal row {"username": …} */
 gboolean    kith_change_journal (KithChange *change, KithDb *db, const char *event, GError **error);
 
+/* [job] The directory gives another key for a name that we know: the row says so (save it), and it is told once. */
+gboolean kith_people_note_changed_key (KithDb *db, KithPersonRow *row, const guint8 *ik, GError **error);
+
 const char *kith_presence_word (KithPresence presence);
 
 G_END_DECLS

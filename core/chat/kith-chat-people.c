@@ -4,6 +4,7 @@
 #include "kith-invite.h"
 #include "kith-json-writer.h"
 #include "kith-log.h"
+#include "kith-quarantine.h"
 #include <string.h>
 
 #define RESTORED_KEY "chat-restored"
@@ -198,7 +199,7 @@ write_time_or_null (KithJsonWriter *writer, const char *key, gint64 unix_ms)
 }
 
 static void
-write_friend (KithJsonWriter *writer, const KithPerson *person)
+write_friend (KithChat *chat, KithJsonWriter *writer, const KithPerson *person)
 {
   const KithPersonRow *row = &person->row;
   KithPresence presence = kith_friend_get_presence (person->friend);
@@ -215,7 +216,8 @@ write_friend (KithJsonWriter *writer, const KithPerson *person)
   kith_json_writer_member_string_or_null (writer, "last_ip", row->last_ip);
   write_time_or_null (writer, "added_at", row->added_ms);
   kith_json_writer_member_string (writer, KITH_KEY_STATUS, kith_presence_word (presence));
-  kith_json_writer_member_int (writer, "unread", row->unread);
+  kith_json_writer_member_int (writer, KITH_KEY_UNREAD, row->unread);
+  kith_json_writer_member_int (writer, KITH_KEY_UNREADABLE, kith_quarantine_count (chat->quarantine, row->id));
   kith_json_writer_member_string (writer, KITH_KEY_FINGERPRINT, kith_friend_get_fingerprint (person->friend));
   kith_json_writer_member_bool (writer, KITH_KEY_VERIFIED, row->verified);
   kith_json_writer_member_bool (writer, KITH_KEY_BLOCKED, row->blocked);
@@ -241,7 +243,7 @@ kith_chat_print_friends (KithChat *self)
       KithPerson *person = g_ptr_array_index (people, i);
 
       if (person->friend != NULL)
-        write_friend (&writer, person);
+        write_friend (self, &writer, person);
     }
   kith_json_writer_end_array (&writer);
   return kith_json_writer_finish (&writer);
@@ -256,7 +258,7 @@ kith_chat_print_friend (KithChat *self, const char *name)
   if (person == NULL || person->friend == NULL)
     return NULL;
   kith_json_writer_init (&writer);
-  write_friend (&writer, person);
+  write_friend (self, &writer, person);
   return kith_json_writer_finish (&writer);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-chat-people-private.h"
+#include "kith-post.h"
 #include "kith-transport-private.h"
 
 /* Our own status, and what transports and plugins ask of the links. */
@@ -46,6 +47,7 @@ on_status_written (gpointer data, const GError *error)
       g_object_notify (G_OBJECT (chat), "status");
       if (chat->links != NULL)
         kith_links_set_offline (chat->links, change->status == KITH_PRESENCE_OFFLINE);
+      kith_post_look (chat->post);
     }
   g_task_return_boolean (change->task, TRUE);
 }
@@ -100,12 +102,18 @@ require_links (KithChat *self, GError **error)
 gboolean
 kith_chat_add_transport (KithChat *self, KithTransport *transport, GError **error)
 {
-  return require_links (self, error) && kith_links_add_transport (self->links, transport, error);
+  if (!require_links (self, error) || !kith_links_add_transport (self->links, transport, error))
+    return FALSE;
+  if (KITH_IS_MAILBOX_TRANSPORT (transport))
+    kith_post_add_transport (self->post, KITH_MAILBOX_TRANSPORT (transport));
+  return TRUE;
 }
 
 void
 kith_chat_drop_transport (KithChat *self, KithTransport *transport)
 {
+  if (KITH_IS_MAILBOX_TRANSPORT (transport))
+    kith_post_drop_transport (self->post, KITH_MAILBOX_TRANSPORT (transport));
   if (self->links != NULL)
     kith_links_drop_transport (self->links, transport);
 }
@@ -116,6 +124,7 @@ kith_chat_add_directory (KithChat *self, KithDirectory *directory, GError **erro
   if (!require_links (self, error))
     return FALSE;
   g_ptr_array_add (self->directories, g_object_ref (directory));
+  kith_post_look (self->post);
   return TRUE;
 }
 
@@ -159,4 +168,5 @@ kith_chat_network_changed (KithChat *self)
 {
   if (self->links != NULL)
     kith_links_network_changed (self->links);
+  kith_post_wake (self->post);
 }

@@ -11,6 +11,8 @@ typedef struct _KithOutbox KithOutbox;
 typedef struct _KithInbox KithInbox;
 typedef struct _KithWaiting KithWaiting;
 typedef struct _KithSearch KithSearch;
+typedef struct _KithPost KithPost;
+typedef struct _KithQuarantine KithQuarantine;
 
 /* What the files of the chat room share. Main thread only, but for what says [jobs]. */
 struct _KithChat
@@ -25,6 +27,8 @@ struct _KithChat
   KithOutbox *outbox;   /* kith-outbox.c */
   KithInbox *inbox;     /* kith-inbox.c */
   KithWaiting *waiting; /* kith-chat-messages.c: POSTs that wait for their acknowledgement */
+  KithPost *post;       /* kith-post.c: mailboxes and directories */
+  KithQuarantine *quarantine; /* kith-quarantine.c: what could not be read */
   KithSearch *search;   /* kith-search.c: keeps the index up to date */
   GRefString *username; /* ours; a job takes a reference with it: g_ref_string_acquire () */
   gboolean allow[3];    /* the global switches: presence, typing, receipts */
@@ -70,7 +74,8 @@ void kith_after_apply (KithAfter *after, KithChat *chat);    /* main thread */
 
 /* --- for kith-chat-people.c: what the message side does inside the jobs of others */
 /* A `hello` for somebody whom we just added; goes ahead of everything else. In done: kith_outbox_kick (). */
-gboolean kith_outbox_hello (KithChat *chat, KithDb *db, gint64 person, const char *note /* nullable */, GError **error);
+gboolean kith_outbox_hello (
+    KithChat *chat, KithDb *db, gint64 person, const char *own_name, const char *note /* nullable */, GError **error);
 /* A dummy INIT to a friend, so that they learn of our new device (a restore). In done: kith_outbox_kick (). */
 gboolean kith_outbox_dummy (KithChat *chat, KithDb *db, gint64 person, GError **error);
 /* Everything of that person that waits to be sent is dropped (removed, or another identity was accepted). */

@@ -7,7 +7,10 @@
 #include "kith-json-writer.h"
 #include "kith-log.h"
 #include "kith-outbox.h"
+#include "kith-post.h"
+#include "kith-quarantine.h"
 #include "kith-search.h"
+#include "kith-table-mail.h"
 #include "kith-table-resend.h"
 #include "kith-table-trace.h"
 #include "kith-table-waiting.h"
@@ -87,6 +90,8 @@ on_newer_device (gpointer chat, KithPerson *person, guint32 device)
 static void
 on_connection (gpointer chat, KithTransport *transport)
 {
+  if (KITH_IS_MAILBOX_TRANSPORT (transport))
+    kith_post_look (KITH_CHAT (chat)->post);
   g_signal_emit (chat, signals[SIGNAL_CONNECTION], 0, kith_transport_get_id (transport));
 }
 
@@ -134,13 +139,15 @@ run_prune (KithDb *db, gpointer data, GError **error)
   Pruning *pruning = data;
 
   gint64 now_ms = kith_world_get_date_ms (pruning->chat->world);
-  gboolean more_steps, more_sent;
+  gboolean more_steps, more_sent, more_mail, more_failed;
 
   if (!kith_table_waiting_prune (db, now_ms, PRUNE_ROWS, &pruning->more, error)
       || !kith_table_trace_prune (db, now_ms, PRUNE_ROWS, &more_steps, error)
-      || !kith_table_resend_prune (db, now_ms / DAY_MS - RESEND_DAYS, PRUNE_ROWS, &more_sent, error))
+      || !kith_table_resend_prune (db, now_ms / DAY_MS - RESEND_DAYS, PRUNE_ROWS, &more_sent, error)
+      || !kith_table_mail_prune (db, now_ms, PRUNE_ROWS, &more_mail, error)
+      || !kith_post_expire (db, now_ms, PRUNE_ROWS, &more_failed, error))
     return FALSE;
-  pruning->more |= more_steps || more_sent;
+  pruning->more |= more_steps || more_sent || more_mail || more_failed;
   return TRUE;
 }
 
@@ -250,6 +257,7 @@ on_loaded (gpointer data, const GError *error)
   kith_inbox_recall_kinds (self->inbox, loading->kinds);
   kith_chat_people_open (self);
   kith_inbox_start_kinds (self->inbox);
+  kith_quarantine_start (self->quarantine);
   kith_search_note (self->search);
   self->prune_timer = kith_world_add_timer (self->world, PRUNE_MS, prune, self, NULL);
   prune (self);
@@ -291,6 +299,8 @@ kith_chat_stop (KithChat *self)
     kith_world_drop_timer (self->world, self->prune_timer);
   self->prune_timer = 0;
   g_clear_pointer (&self->waiting, kith_waiting_free);
+  kith_post_stop (self->post);
+  kith_quarantine_stop (self->quarantine);
   if (self->started)
     kith_chat_people_close (self);
 }
@@ -311,6 +321,8 @@ kith_chat_new (KithWorld *world, KithStore *store, KithKeys *keys, KithBus *bus,
   self->outbox = kith_outbox_new (self);
   self->inbox = kith_inbox_new (self);
   self->waiting = kith_waiting_new (self);
+  self->post = kith_post_new (self);
+  self->quarantine = kith_quarantine_new (self);
   self->search = kith_search_new (self);
   return self;
 }
@@ -335,6 +347,8 @@ kith_chat_finalize (GObject *object)
   kith_search_free (self->search);
   kith_inbox_free (self->inbox);
   kith_outbox_free (self->outbox);
+  kith_post_free (self->post);
+  kith_quarantine_free (self->quarantine);
   kith_people_free (self->people);
   g_ptr_array_unref (self->directories);
   g_ref_string_release (self->username);

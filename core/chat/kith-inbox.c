@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #define G_LOG_DOMAIN "kith-chat"
 #include "kith-inbox-private.h"
-#include "kith-courier.h"
+#include "kith-arrival.h"
 #include "kith-event-private.h"
 #include "kith-friend-private.h"
 #include "kith-log.h"
 #include "kith-outbox.h"
-#include "kith-requests.h"
-#include "kith-retry.h"
+#include "kith-quarantine.h"
 
 #include <string.h>
 
@@ -79,22 +78,9 @@ kith_inbox_note_unread (KithInbox *self, gint64 person)
 
 typedef struct
 {
-  KithChat *chat;
+  KithArrival arrival;
   KithLink *link;
   guint32 n;
-  guint8 ik[32];
-  guint32 device;
-  char *username;
-  GBytes *wire;
-  GRefString *own_name;
-  GHashTable *kinds;
-  gint64 now_ms;
-  const char *transport; /* interned */
-  /* what came of it */
-  KithAfter *after;
-  KithAck code;
-  KithE2eeCode error_code;
-  gboolean refused; /* the job failed because of a limit, not of the store */
 } Arrival;
 
 static void
@@ -102,141 +88,15 @@ arrival_free (gpointer data)
 {
   Arrival *arrival = data;
 
-  kith_after_free (arrival->after);
-  g_hash_table_unref (arrival->kinds);
-  g_ref_string_release (arrival->own_name);
-  g_bytes_unref (arrival->wire);
   kith_link_unref (arrival->link);
-  g_object_unref (arrival->chat);
-  g_free (arrival->username);
+  kith_arrival_clear (&arrival->arrival);
   g_free (arrival);
-}
-
-static gboolean
-see_device (Arrival *arrival, KithDb *db, KithPersonRow *person, const KithOpened *opened, GError **error)
-{
-  gboolean newer = FALSE;
-
-  if (!opened->new_session)
-    return TRUE;
-  if (!kith_table_people_see_device (db, person->id, opened->peer_device, arrival->now_ms, &newer, error))
-    return FALSE;
-  if (newer)
-    {
-      person->device = opened->peer_device;
-      kith_after_person (arrival->after, person);
-      kith_after_renew (arrival->after, person->id);
-    }
-  /* There is a session now: what waits plain for one can go. */
-  kith_after_flush (arrival->after, person->id);
-  return TRUE;
-}
-
-static gboolean
-keep_request (Arrival *arrival, KithApply *apply, const KithSaid *said, const KithOpened *opened, GError **error)
-{
-  KithPersonRow *person = apply->person;
-  gboolean newer = FALSE;
-
-  if (person->id == 0)
-    {
-      memcpy (person->ik, arrival->ik, 32);
-      /* One without a proper name is called by their fingerprint. */
-      person->username = kith_name_is_username (arrival->username != NULL ? arrival->username : "", FALSE)
-                             ? g_strdup (arrival->username)
-                             : kith_fingerprint (arrival->ik);
-    }
-  arrival->code = KITH_ACK_REQUEST;
-  if (!kith_requests_keep (apply, said, error)
-      || !kith_table_people_see_device (apply->db, person->id, opened->peer_device, arrival->now_ms, &newer, error))
-    return FALSE;
-  if (newer)
-    {
-      person->device = opened->peer_device;
-      kith_after_person (arrival->after, person);
-    }
-  return TRUE;
-}
-
-static gboolean
-apply_opened (Arrival *arrival, KithDb *db, KithPersonRow *person, const KithOpened *opened, GError **error)
-{
-  KithApply apply = { .db = db,
-                      .after = arrival->after,
-                      .own_name = arrival->own_name,
-                      .person = person,
-                      .kinds = arrival->kinds,
-                      .now_ms = arrival->now_ms,
-                      .direct = TRUE,
-                      .transport = arrival->transport };
-  g_auto (KithSaid) said = { NULL };
-  const char *why = NULL;
-  gboolean friend = person->state == KITH_PERSON_FRIEND;
-
-  if (friend && !see_device (arrival, db, person, opened, error))
-    return FALSE;
-  if (friend && opened->kind == KITH_COURIER_CONTROL)
-    return kith_retry_obey (arrival->chat, db, person, opened, arrival->after, error);
-  if (opened->kind != KITH_COURIER_JSON)
-    return TRUE;
-  if (!kith_said_parse (&said, opened->content, &why))
-    {
-      /* Committed as seen, dropped, acknowledged: else it would come again for ever. */
-      kith_info_about ((&(KithLogAbout){ .peer = person->name }), "a content was dropped: %s", why);
-      return TRUE;
-    }
-  return friend ? kith_contents_apply (&apply, &said, error) : keep_request (arrival, &apply, &said, opened, error);
-}
-
-/* Anybody may ask, but only so many at once; beyond that nothing is even decrypted, so that no prekey is spent. */
-static gboolean
-is_refused (KithDb *db, const KithPersonRow *person)
-{
-  return person->state == KITH_PERSON_NONE && kith_table_request_people (db) >= KITH_REQUESTS_MAX;
 }
 
 static gboolean
 run_arrival (KithDb *db, gpointer data, GError **error)
 {
-  Arrival *arrival = data;
-  g_auto (KithPersonRow) person = { 0 };
-  g_auto (KithOpened) opened = { 0 };
-  g_autoptr (GError) failed = NULL;
-  gboolean ok;
-
-  kith_after_reset (arrival->after);
-  arrival->code = KITH_ACK_STORED;
-  arrival->error_code = KITH_E2EE_OK;
-  arrival->refused = FALSE;
-  if (!kith_table_people_get_ik (db, arrival->ik, &person, &failed) && failed != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&failed));
-      return FALSE;
-    }
-  if (person.blocked)
-    return TRUE;
-  if (is_refused (db, &person))
-    {
-      arrival->code = KITH_ACK_REFUSED;
-      return TRUE;
-    }
-  if (kith_courier_decrypt (arrival->chat->keys, db, arrival->ik, arrival->device, arrival->wire, &opened,
-                            &arrival->error_code, &failed))
-    {
-      ok = apply_opened (arrival, db, &person, &opened, error);
-      arrival->refused = !ok && error != NULL && g_error_matches (*error, KITH_ERROR, KITH_ERROR_BUSY);
-      return ok;
-    }
-  if (arrival->error_code == KITH_E2EE_FAILED)
-    {
-      g_propagate_error (error, g_steal_pointer (&failed));
-      return FALSE;
-    }
-  if (arrival->error_code != KITH_E2EE_E_DUPLICATE)
-    arrival->code = KITH_ACK_UNREADABLE;
-  else if (person.state == KITH_PERSON_REQUEST)
-    arrival->code = KITH_ACK_REQUEST;
-  return TRUE;
+  return kith_arrival_run (&((Arrival *)data)->arrival, db, error);
 }
 
 /* TRUE: too many of that person's messages were forged. */
@@ -262,11 +122,12 @@ count_forged (KithInbox *self, gint64 person)
 static void
 note_unreadable (Arrival *arrival, KithPerson *person)
 {
-  gboolean costly = arrival->error_code == KITH_E2EE_E_AUTH || arrival->error_code == KITH_E2EE_E_TOO_FAR;
+  gboolean costly
+      = arrival->arrival.error_code == KITH_E2EE_E_AUTH || arrival->arrival.error_code == KITH_E2EE_E_TOO_FAR;
 
-  kith_info_about ((&(KithLogAbout){ .peer = arrival->username }), "a message could not be read (e2ee error %d)",
-                   arrival->error_code);
-  if (costly && count_forged (arrival->chat->inbox, person != NULL ? person->row.id : 0))
+  kith_info_about ((&(KithLogAbout){ .peer = arrival->arrival.username }),
+                   "a message could not be read (e2ee error %d)", arrival->arrival.error_code);
+  if (costly && count_forged (arrival->arrival.chat->inbox, person != NULL ? person->row.id : 0))
     kith_link_close (arrival->link, KITH_LINK_OVERLOADED, "too many unreadable messages");
 }
 
@@ -274,12 +135,12 @@ static void
 on_arrival (gpointer data, const GError *error)
 {
   Arrival *arrival = data;
-  KithChat *chat = arrival->chat;
+  KithChat *chat = arrival->arrival.chat;
   KithPerson *person;
 
   if (error != NULL)
     {
-      if (arrival->refused)
+      if (arrival->arrival.refused)
         kith_link_ack (arrival->link, arrival->n, KITH_ACK_REFUSED);
       else if (!chat->stopped)
         {
@@ -288,15 +149,17 @@ on_arrival (gpointer data, const GError *error)
         }
       return;
     }
-  kith_link_ack (arrival->link, arrival->n, arrival->code);
+  kith_link_ack (arrival->link, arrival->n, arrival->arrival.code);
   if (chat->stopped)
     return;
-  kith_after_apply (arrival->after, chat);
-  person = kith_people_find_ik (chat->people, arrival->ik);
-  if (arrival->code == KITH_ACK_UNREADABLE)
+  kith_after_apply (arrival->arrival.after, chat);
+  person = kith_people_find_ik (chat->people, arrival->arrival.ik);
+  if (arrival->arrival.code == KITH_ACK_UNREADABLE)
     note_unreadable (arrival, person);
   else if (person != NULL)
     kith_outbox_sign (chat->outbox, person);
+  if (arrival->arrival.missing && arrival->arrival.fresh && arrival->arrival.is_friend)
+    kith_quarantine_look (chat->quarantine, arrival->arrival.person);
 }
 
 void
@@ -311,18 +174,15 @@ kith_inbox_take (KithInbox *self, KithLink *link, const KithLinkPeer *peer, guin
       return;
     }
   arrival = g_new0 (Arrival, 1);
-  arrival->chat = g_object_ref (chat);
+  kith_arrival_init (&arrival->arrival, self, kith_link_get_transport (link));
   arrival->link = kith_link_ref (link);
   arrival->n = n;
-  memcpy (arrival->ik, peer->ik, sizeof arrival->ik);
-  arrival->device = peer->device;
-  arrival->username = g_strdup (peer->username);
-  arrival->wire = g_bytes_ref (wire);
-  arrival->own_name = g_ref_string_acquire (chat->username);
-  arrival->kinds = kith_inbox_ref_kinds (self);
-  arrival->now_ms = kith_world_get_date_ms (chat->world);
-  arrival->transport = g_intern_string (kith_link_get_transport (link));
-  arrival->after = kith_after_new ();
+  memcpy (arrival->arrival.ik, peer->ik, sizeof peer->ik);
+  arrival->arrival.device = peer->device;
+  arrival->arrival.username = g_strdup (peer->username);
+  arrival->arrival.wire = g_bytes_ref (wire);
+  arrival->arrival.direct = TRUE;
+  arrival->arrival.missing = kith_quarantine_any (chat->quarantine);
   kith_store_submit_sized (chat->store, KITH_LANE_FRONT, g_bytes_get_size (wire), run_arrival, on_arrival, arrival,
                            arrival_free);
 }

@@ -10,6 +10,10 @@ KithInbox *kith_inbox_new (KithChat *chat);
 void kith_inbox_free (KithInbox *self);
 void kith_inbox_take (KithInbox *self, KithLink *link, const KithLinkPeer *peer, guint32 n, GBytes *wire);
 
+/* What a mailbox brought (mailbox.md §5): the task (full) returns its KithFate when that is durable. */
+void
+kith_inbox_take_parcel (KithInbox *self, KithMailboxTransport *transport, KithParcel *parcel, GTask *task /* full */);
+
 /* `unread` of that person is told once a turn of the loop. */
 void kith_inbox_note_unread (KithInbox *self, gint64 person);
 

@@ -47,6 +47,21 @@ journal_sign (KithDb *db, const char *event, const guint8 *id, const char *peer,
 }
 
 gboolean
+kith_outbox_fail_message (KithDb *db,
+                          const KithPersonRow *person,
+                          const guint8 *cid,
+                          gint64 message,
+                          gint64 now_ms,
+                          const char *transport,
+                          const char *reason,
+                          GError **error)
+{
+  return kith_table_message_set_failed (db, message, TRUE, error)
+         && kith_table_trace_add (db, person->id, message, now_ms, KITH_TRACE_FAILED, transport, reason, error)
+         && journal_sign (db, KITH_EVENT_MESSAGE_FAILED, cid, person->name, reason, error);
+}
+
+gboolean
 kith_outbox_give_up (KithDb *db, const KithPersonRow *person, const char *reason, GError **error)
 {
   g_autoptr (GByteArray) ids = g_byte_array_new ();

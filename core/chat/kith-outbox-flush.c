@@ -3,6 +3,8 @@
 #include "kith-outbox-private.h"
 #include "kith-log.h"
 #include "kith-message.h"
+#include "kith-post.h"
+#include "kith-quarantine.h"
 #include "kith-retry.h"
 #include "kith-trace.h"
 #include "contents/kith-contents.h"
@@ -18,7 +20,7 @@ typedef struct
   KithChat *chat;
   KithBox *box;
   GBytes *bundle;
-  gboolean linked, hold, want_read, want_delivered;
+  gboolean hold, want_read, want_delivered;
   /* what it found */
   KithAfter *after;
   gboolean no_session, more;
@@ -84,6 +86,7 @@ encrypt_rows (Flush *flush, KithDb *db, const KithPersonRow *person, GError **er
       g_autoptr (GBytes) wire = NULL;
       GError *failed = NULL;
       gboolean dummy;
+      guint8 kind = KITH_COURIER_JSON;
       gint64 id;
 
       if (!kith_table_outbox_next_plain (db, person->id, &row, &failed))
@@ -91,8 +94,13 @@ encrypt_rows (Flush *flush, KithDb *db, const KithPersonRow *person, GError **er
           return kith_chat_is_fine (error, failed);
         }
       dummy = g_str_equal (row.kind, KITH_OUTBOX_DUMMY);
-      if (!encrypt (flush, db, person, dummy ? KITH_COURIER_DUMMY : KITH_COURIER_JSON, dummy ? NULL : row.content,
-                    dummy ? NULL : row.cid, &wire, error))
+      if (dummy)
+        kind = KITH_COURIER_DUMMY;
+      else if (g_str_equal (row.kind, KITH_OUTBOX_RETRY))
+        kind = KITH_COURIER_CONTROL;
+      /* Only a content can be asked for again. */
+      if (!encrypt (flush, db, person, kind, dummy ? NULL : row.content, kind == KITH_COURIER_JSON ? row.cid : NULL,
+                    &wire, error))
         return FALSE;
       if (wire == NULL)
         return TRUE;
@@ -186,6 +194,8 @@ ask_bundle (KithBox *box)
 {
   if (box->flight != NULL && !box->asked)
     box->asked = kith_link_request_bundle (box->flight->link);
+  else if (box->flight == NULL && box->posting)
+    kith_post_claim (box->owner->chat->post, box->person);
 }
 
 static void
@@ -206,7 +216,13 @@ on_flush (gpointer data, const GError *error)
   if (flush->bad_bundle != NULL)
     kith_warning ("a peer's key bundle is no good: %s", flush->bad_bundle);
   else if (flush->bundle != NULL)
-    box->need_bundle = box->asked = FALSE;
+    box->need_bundle = box->want_bundle = box->asked = FALSE;
+  if (flush->bundle != NULL)
+    {
+      kith_post_claimed (flush->chat->post, box->person, flush->bad_bundle == NULL);
+      if (flush->bad_bundle == NULL)
+        kith_quarantine_healed (flush->chat->quarantine, box->person);
+    }
   if (flush->read != NULL)
     {
       box->read_away = TRUE;
@@ -217,7 +233,7 @@ on_flush (gpointer data, const GError *error)
       box->delivered_away = TRUE;
       kith_box_push (box, KITH_PARCEL_DELIVERED, flush->delivered_last, flush->delivered);
     }
-  if (flush->bad_bundle == NULL && (flush->no_session || box->need_bundle))
+  if (flush->bad_bundle == NULL && (flush->no_session || box->need_bundle || box->want_bundle))
     ask_bundle (box);
   if (again)
     kith_box_flush (box, NULL);
@@ -241,10 +257,9 @@ kith_box_flush (KithBox *box, GBytes *bundle)
   flush->chat = g_object_ref (chat);
   flush->box = box;
   flush->bundle = bundle != NULL ? g_bytes_ref (bundle) : NULL;
-  flush->linked = box->flight != NULL;
   flush->hold = box->need_bundle && bundle == NULL;
-  flush->want_read = flush->linked && !box->read_away;
-  flush->want_delivered = flush->linked && !box->delivered_away;
+  flush->want_read = (box->flight != NULL || box->posting) && !box->read_away;
+  flush->want_delivered = (box->flight != NULL || box->posting) && !box->delivered_away;
   flush->after = kith_after_new ();
   kith_store_submit (chat->store, KITH_LANE_FRONT, run_flush, on_flush, flush, flush_free);
 }

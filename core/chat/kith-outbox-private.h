@@ -65,6 +65,9 @@ typedef struct
   gint64 refused_from; /* lowest row that was refused; 0: none */
   guint refused_s;     /* how long we wait */
   guint timer;
+  gboolean posting; /* no link, and none came: what waits goes to the mailbox */
+  guint post_timer; /* that long we wait for a link */
+  gboolean want_bundle; /* another session is wanted, to heal; what goes meanwhile goes on the one that stands */
 } KithBox;
 
 struct _KithOutbox
@@ -88,5 +91,17 @@ void kith_box_push (KithBox *box, KithParcelKind kind, gint64 value, GBytes *wir
 void kith_box_hold_sign (KithBox *box, KithParcelKind kind);
 /* [jobs] the next number */
 gint64 kith_outbox_next_id (KithOutbox *self);
+
+/* kith-outbox-post.c */
+/* Something waits: without a link it goes to the mailbox, in a moment. */
+void kith_box_consider (KithBox *box);
+/* To heal: a new session, with a bundle that comes over the link or from the directory. */
+void kith_box_want_bundle (KithBox *box);
+/* A link is up, or nothing is to go any more. */
+void kith_box_withdraw (KithBox *box);
+/* kith-outbox-acks.c */
+/* [jobs] A message cannot be delivered and is not tried again by itself. */
+gboolean kith_outbox_fail_message (KithDb *db, const KithPersonRow *person, const guint8 *cid, gint64 message,
+                                   gint64 now_ms, const char *transport, const char *reason, GError **error);
 
 G_END_DECLS

@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "kith-chat"
 #include "kith-outbox-private.h"
 #include "kith-message.h"
+#include "kith-post.h"
 #include "kith-retry.h"
 #include "kith-trace.h"
 #include "kith-waiting.h"
@@ -28,6 +29,8 @@ box_free (gpointer data)
 
   if (box->timer != 0)
     kith_world_drop_timer (box->owner->chat->world, box->timer);
+  if (box->post_timer != 0)
+    kith_world_drop_timer (box->owner->chat->world, box->post_timer);
   g_queue_clear_full (&box->queue, queued_free);
   g_clear_pointer (&box->tail, kith_tail_free);
   g_clear_pointer (&box->log, kith_log_unref);
@@ -130,13 +133,14 @@ add_plain (
 }
 
 gboolean
-kith_outbox_hello (KithChat *chat, KithDb *db, gint64 person, const char *note, GError **error)
+kith_outbox_hello (
+    KithChat *chat, KithDb *db, gint64 person, const char *own_name, const char *note, GError **error)
 {
   guint8 cid[KITH_ID_BYTES];
   g_autoptr (GBytes) content = NULL;
 
   kith_id_make (chat->world, cid);
-  content = kith_content_print_hello (cid, kith_world_get_date_ms (chat->world), note);
+  content = kith_content_print_hello (cid, kith_world_get_date_ms (chat->world), own_name, note);
   return add_plain (chat, db, person, KITH_CONTENT_HELLO, cid, content, error);
 }
 
@@ -148,6 +152,15 @@ kith_outbox_dummy (KithChat *chat, KithDb *db, gint64 person, GError **error)
 
   kith_id_make (chat->world, cid);
   return add_plain (chat, db, person, KITH_OUTBOX_DUMMY, cid, nothing, error);
+}
+
+gboolean
+kith_outbox_retry (KithChat *chat, KithDb *db, gint64 person, GBytes *request, GError **error)
+{
+  guint8 cid[KITH_ID_BYTES];
+
+  kith_id_make (chat->world, cid);
+  return add_plain (chat, db, person, KITH_OUTBOX_RETRY, cid, request, error);
 }
 
 gboolean
@@ -179,6 +192,11 @@ kith_box_push (KithBox *box, KithParcelKind kind, gint64 value, GBytes *wire)
   gsize size;
   const guint8 *bytes = g_bytes_get_data (wire, &size);
 
+  if (box->flight == NULL && box->posting && kind != KITH_PARCEL_ROW)
+    {
+      kith_post_sign (box->owner->chat->post, box->person, kind, value, wire);
+      return;
+    }
   if (box->flight == NULL)
     {
       box->read_away = box->read_away && kind != KITH_PARCEL_READ;
@@ -313,6 +331,7 @@ kith_outbox_hold (KithOutbox *self, gint64 person, gboolean hold)
       kith_box_start_tail (box);
       return;
     }
+  kith_box_withdraw (box);
   g_clear_pointer (&box->tail, kith_tail_free);
   g_queue_clear_full (&box->queue, queued_free);
   g_queue_init (&box->queue);
@@ -324,6 +343,7 @@ kith_outbox_up (KithOutbox *self, KithPerson *person, KithLink *link)
   KithBox *box = kith_outbox_get_box (self, person->row.id);
 
   leave_link (box);
+  kith_box_withdraw (box);
   if (box->old != NULL && box->old->link == link)
     g_clear_pointer (&box->old, g_free);
   forget_refusal (box);
@@ -342,17 +362,20 @@ kith_outbox_down (KithOutbox *self, KithPerson *person, KithLink *link)
 {
   KithBox *box = kith_outbox_get_box (self, person->row.id);
 
-  if (box->flight != NULL && box->flight->link == link)
-    leave_link (box);
+  if (box->flight == NULL || box->flight->link != link)
+    return;
+  leave_link (box);
+  kith_box_consider (box);
 }
 
 void
 kith_outbox_append (KithOutbox *self, gint64 person, gint64 position, GBytes *wire)
 {
-  KithBox *box = g_hash_table_lookup (self->boxes, &person);
+  KithBox *box = kith_outbox_get_box (self, person);
 
-  if (box != NULL && box->log != NULL)
+  if (box->log != NULL)
     kith_log_append (box->log, position, wire);
+  kith_box_consider (box);
 }
 
 void
@@ -370,6 +393,7 @@ kith_outbox_kick (KithChat *chat, gint64 person)
     return;
   kith_links_want (chat->links, known);
   kith_box_flush (kith_outbox_get_box (chat->outbox, person), NULL);
+  kith_box_consider (kith_outbox_get_box (chat->outbox, person));
 }
 
 /* --- refused: later, in order */

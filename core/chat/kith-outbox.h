@@ -10,6 +10,10 @@ G_BEGIN_DECLS
  * bytes, on the next link. Main thread, but for what says [jobs]. */
 /* The "kind" of a row without a content (e2ee.md §7.4, kind 0x02). */
 #define KITH_OUTBOX_DUMMY "dummy"
+/* The "kind" of a row that holds a RETRY_REQUEST (kind 0x01). */
+#define KITH_OUTBOX_RETRY "retry"
+/* [jobs] */
+gboolean kith_outbox_retry (KithChat *chat, KithDb *db, gint64 person, GBytes *request, GError **error);
 
 KithOutbox *kith_outbox_new (KithChat *chat);
 void kith_outbox_free (KithOutbox *self);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-table-outbox.h"
+#include "kith-table-mail.h"
 
 #include <string.h>
 
@@ -160,13 +161,17 @@ kith_table_outbox_set_wire (KithDb *db, gint64 id, gint64 new_id, GBytes *wire, 
 gboolean
 kith_table_outbox_set_plain (KithDb *db, gint64 id, GError **error)
 {
-  return run_one (kith_db_prepare (db, "UPDATE outbox SET wire = NULL, heals = heals + 1 WHERE id = ?"), id, error);
+  return run_one (kith_db_prepare (db, "UPDATE outbox SET wire = NULL, heals = heals + 1, parcel = NULL, sealed = NULL,"
+                                       " sealed_ms = 0, uploaded_ms = 0 WHERE id = ?"),
+                  id, error);
 }
 
 gboolean
 kith_table_outbox_set_all_plain (KithDb *db, gint64 person, GError **error)
 {
-  return run_one (kith_db_prepare (db, "UPDATE outbox SET wire = NULL WHERE person = ?"), person, error);
+  return run_one (kith_db_prepare (db, "UPDATE outbox SET wire = NULL, parcel = NULL, sealed = NULL, sealed_ms = 0,"
+                                       " uploaded_ms = min (uploaded_ms, 0) WHERE person = ?"),
+                  person, error);
 }
 
 gboolean
@@ -183,6 +188,7 @@ kith_table_outbox_drop (KithDb *db, gint64 person, GError **error)
   return run_one (kith_db_prepare (db, "DELETE FROM outbox WHERE person = ?"), person, error)
          && run_one (kith_db_prepare (db, "DELETE FROM sent_content WHERE person = ?"), person, error)
          && run_one (kith_db_prepare (db, "DELETE FROM receipt WHERE person = ?"), person, error)
+         && kith_table_mail_drop (db, person, error)
          && run_one (kith_db_prepare (db, "UPDATE conversation SET tell_read = 0 WHERE person = ?"), person, error);
 }
 

@@ -9,7 +9,7 @@ kith_table_resend_keep (KithDb *db, gint64 outbox_id, gint64 day, GError **error
   KithStmt *stmt = kith_db_prepare (
       db, "INSERT OR REPLACE INTO sent_content (cid, person, message, kind, content, heals, day) "
           "SELECT cid, person, message, kind, CASE kind WHEN 'message' THEN NULL ELSE content END, heals, ?2 "
-          "FROM outbox WHERE id = ?1 AND kind NOT IN ('hello', 'dummy')");
+          "FROM outbox WHERE id = ?1 AND kind NOT IN ('hello', 'dummy', 'retry')");
 
   kith_stmt_bind_int64 (stmt, 1, outbox_id);
   kith_stmt_bind_int64 (stmt, 2, day);

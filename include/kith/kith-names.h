@@ -17,6 +17,7 @@
 #define KITH_EVENT_MESSAGE_DELETED "message_deleted"
 #define KITH_EVENT_REACTION "reaction"
 #define KITH_EVENT_UNREAD "unread"
+#define KITH_EVENT_UNREADABLE "unreadable"
 #define KITH_EVENT_FRIEND_REQUEST "friend_request"
 #define KITH_EVENT_FRIEND_ADDED "friend_added"
 #define KITH_EVENT_FRIEND_REMOVED "friend_removed"
@@ -86,6 +87,7 @@
 #define KITH_KEY_LAST_IP "last_ip"
 #define KITH_KEY_ADDED_AT "added_at"
 #define KITH_KEY_UNREAD "unread"
+#define KITH_KEY_UNREADABLE "unreadable"
 #define KITH_KEY_PRESENCE "presence"
 #define KITH_KEY_RECEIPTS "receipts"
 #define KITH_KEY_TOTAL "total"
@@ -129,6 +131,7 @@
 #define KITH_CONTENT_KEY_REMOVED "removed"
 #define KITH_CONTENT_KEY_CIDS "cids"
 #define KITH_CONTENT_KEY_NOTE "note"
+#define KITH_CONTENT_KEY_USERNAME "username"
 
 /* Members of a link's HELLO. */
 #define KITH_HELLO_USERNAME "username"

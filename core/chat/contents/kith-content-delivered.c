@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-contents.h"
-#include "kith-table-outbox.h"
+#include "kith-table-resend.h"
 #include "kith-table-trace.h"
 
 #include <string.h>
+
+#define DAY_MS (G_GINT64_CONSTANT (86400) * 1000)
 
 static gboolean
 add_cid (GByteArray *cids, const char *start, gsize n)
@@ -62,7 +64,9 @@ apply_one (KithApply *apply, const guint8 *cid, GError **error)
   gboolean changed;
 
   if (kith_table_outbox_get_cid (apply->db, apply->person->id, cid, &waiting, &failed)
-      && !kith_table_outbox_remove (apply->db, waiting.id, error))
+      && ((kith_table_resend_wants (&waiting)
+           && !kith_table_resend_keep (apply->db, waiting.id, apply->now_ms / DAY_MS, error))
+          || !kith_table_outbox_remove (apply->db, waiting.id, error)))
     return FALSE;
   if (failed == NULL && kith_table_message_get (apply->db, cid, &row, &failed) && row.person == apply->person->id
       && row.sent)

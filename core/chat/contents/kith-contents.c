@@ -15,7 +15,8 @@ static const KithContentType *const types[] = {
 static const char *const members[KITH_SAID_N] = {
   KITH_CONTENT_KEY_KIND,    KITH_CONTENT_KEY_CID,  KITH_CONTENT_KEY_TS,       KITH_CONTENT_KEY_ID,
   KITH_CONTENT_KEY_REV,     KITH_CONTENT_KEY_TEXT, KITH_CONTENT_KEY_REPLY_TO, KITH_CONTENT_KEY_EMOJI,
-  KITH_CONTENT_KEY_REMOVED, KITH_CONTENT_KEY_CIDS, KITH_CONTENT_KEY_NOTE, KITH_CONTENT_KEY_PREV,
+  KITH_CONTENT_KEY_REMOVED, KITH_CONTENT_KEY_CIDS, KITH_CONTENT_KEY_NOTE,
+  KITH_CONTENT_KEY_USERNAME, KITH_CONTENT_KEY_PREV,
 };
 
 void
@@ -23,6 +24,7 @@ kith_said_clear (KithSaid *said)
 {
   g_clear_pointer (&said->bytes, g_bytes_unref);
   g_clear_pointer (&said->text, g_free);
+  g_clear_pointer (&said->username, g_free);
   g_clear_pointer (&said->cids, g_byte_array_unref);
 }
 

@@ -23,7 +23,8 @@ typedef struct
   gint64 ts_ms;
   guint8 id[KITH_ID_BYTES]; /* the message of which it speaks */
   gint64 rev;
-  char *text; /* also the note of a hello */
+  char *text;     /* also the note of a hello */
+  char *username; /* of a hello: what they call themselves */
   gboolean has_reply, has_prev, removed;
   guint8 reply_to[KITH_ID_BYTES], prev[KITH_ID_BYTES];
   char emoji[KITH_EMOJI_BYTES_MAX + 1];
@@ -44,6 +45,7 @@ enum
   KITH_SAID_REMOVED,
   KITH_SAID_CIDS,
   KITH_SAID_NOTE,
+  KITH_SAID_USERNAME,
   KITH_SAID_PREV,
   KITH_SAID_N
 };
@@ -103,6 +105,6 @@ GBytes *kith_content_print_reaction (
     const guint8 *cid, gint64 ts_ms, const guint8 *id, gint64 rev, const char *emoji, gboolean removed);
 GBytes *kith_content_print_delivered (const guint8 *cid, gint64 ts_ms, const guint8 *cids, gsize n);
 GBytes *kith_content_print_read (const guint8 *cid, gint64 ts_ms, const guint8 *id);
-GBytes *kith_content_print_hello (const guint8 *cid, gint64 ts_ms, const char *note);
+GBytes *kith_content_print_hello (const guint8 *cid, gint64 ts_ms, const char *username, const char *note);
 
 G_END_DECLS

@@ -85,8 +85,9 @@ CREATE TABLE content_seen (
 ) WITHOUT ROWID;
 
 -- What waits for an acknowledgement. `id` is the order of sending and never comes again while the daemon runs; a row that is encrypted
--- (anew) gets a new one, `ord` is its first. wire NULL: plain, to be encrypted. `content` is kept until the row goes. Columns from `parcel`
--- on are the mailboxes'.
+-- (anew) gets a new one, `ord` is its first. wire NULL: plain, to be encrypted. `content` is kept until the row goes. For mailboxes: the
+-- sealed envelope and the UUID under which it goes, both for ever the same; uploaded_ms 0: not yet, -1: to go over a link alone. The numbers
+-- stand before the blobs, so that looking at them costs no page.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY,
   ord INTEGER NOT NULL,
@@ -94,17 +95,19 @@ CREATE TABLE outbox (
   kind TEXT NOT NULL,
   cid BLOB NOT NULL,
   message INTEGER NOT NULL DEFAULT 0,
-  content BLOB NOT NULL,
-  wire BLOB,
   heals INTEGER NOT NULL DEFAULT 0,
   created_ms INTEGER NOT NULL,
+  sealed_ms INTEGER NOT NULL DEFAULT 0,
+  uploaded_ms INTEGER NOT NULL DEFAULT 0,
   parcel TEXT,
-  sealed BLOB,
-  uploaded_ms INTEGER NOT NULL DEFAULT 0
+  content BLOB NOT NULL,
+  wire BLOB,
+  sealed BLOB
 );
 CREATE INDEX outbox_person ON outbox (person, id);
 CREATE INDEX outbox_plain ON outbox (person, ord) WHERE wire IS NULL;
 CREATE INDEX outbox_cid ON outbox (cid);
+CREATE INDEX outbox_sealed ON outbox (sealed_ms) WHERE sealed_ms > 0;
 
 -- Contents that were acknowledged, 14 days: a peer that could not read one after all asks for it again. Not those of messages, which have
 -- their text; a message is here to remember how often it was sent again.

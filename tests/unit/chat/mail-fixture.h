@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "chat-fixture.h"
+
+/* A mailbox server in the same process: a directory and mailboxes, honest unless it is told otherwise, and the
+ * transport by which sides use it. */
+typedef struct
+{
+  char *id, *mailbox;
+  GBytes *sealed;
+} Letter;
+
+typedef struct
+{
+  char *username, *mailbox;
+  GBytes *identity, *certificate, *bundle;
+  GPtrArray *prekeys; /* of GBytes */
+  guint published;    /* how often */
+  GQueue letters;     /* of Letter */
+} Account;
+
+typedef struct
+{
+  Net *net;
+  GPtrArray *accounts;
+  gboolean down;        /* answers nobody */
+  gboolean lose_answer; /* of the next deposit, which is done */
+  GArray *fates;        /* of KithDeposit: of the next parcels, instead of what is right */
+  guint deposits, parcels, lookups, claims;
+  GPtrArray *seen;      /* of char*: "ID HASH" of each parcel that was deposited */
+} Server;
+
+Server *server_new (Net *net);
+void server_free (Server *server);
+Account *server_find (Server *server, const char *username);
+void server_next (Server *server, KithDeposit fate);
+
+/* Signs a side up (once), and plugs the transport in; state CONNECTED. */
+KithMailboxTransport *side_open_mail (Side *side, Server *server);
+void side_close_mail (Side *side, KithMailboxTransport *mail);
+/* Hands everything over that lies in the side's mailbox; what is acknowledged is gone. The fate of the last one. */
+KithFate side_collect (Side *side, KithMailboxTransport *mail, Server *server);
+/* One letter; FALSE with the error. */
+gboolean side_take (Side *side, KithMailboxTransport *mail, const Letter *letter, KithFate *fate, GError **error);
+/* Adds somebody by the directory; the local name. */
+char *side_look_up (Side *side, const char *username);
