@@ -4,8 +4,6 @@
 #include <kith/kith.h>
 #include <string.h>
 
-#define INBOX_ROWS_MAX 10000
-
 /* ---- what a plugin keeps ---- */
 
 GBytes *
@@ -119,22 +117,26 @@ kith_inbox_row_free (KithInboxRow *row)
   g_free (row);
 }
 
+/* A plugin that never starts must not hold up what else that friend says, nor what others send to it. */
 static gboolean
-inbox_has_room (KithDb *db, const char *kind, GError **error)
+inbox_trim (KithDb *db, const char *kind, const guint8 friend_key[32], GError **error)
 {
-  KithStmt *stmt = kith_db_prepare (db, "SELECT count(*) FROM plugin_inbox WHERE kind = ?1");
+  KithStmt *stmt = kith_db_prepare (db, "SELECT count(*) FROM plugin_inbox WHERE kind = ?1 AND friend_key = ?2");
   gint64    waiting = 0;
 
   kith_stmt_bind_text (stmt, 1, kind);
+  kith_stmt_bind_blob (stmt, 2, friend_key, 32);
   if (kith_stmt_step (stmt, error) != KITH_STEP_ROW)
     return FALSE;
   waiting = kith_stmt_get_int64 (stmt, 0);
   kith_stmt_reset (stmt);
-  if (waiting < INBOX_ROWS_MAX)
+  if (waiting <= KITH_INBOX_ROWS_MAX)
     return TRUE;
-  g_set_error (error, KITH_ERROR, KITH_ERROR_BUSY, "%d contents of kind %s wait for their plugin already",
-               INBOX_ROWS_MAX, kind);
-  return FALSE;
+  stmt = kith_db_prepare (db, "DELETE FROM plugin_inbox WHERE row ="
+                              " (SELECT min (row) FROM plugin_inbox WHERE kind = ?1 AND friend_key = ?2)");
+  kith_stmt_bind_text (stmt, 1, kind);
+  kith_stmt_bind_blob (stmt, 2, friend_key, 32);
+  return kith_stmt_run (stmt, error);
 }
 
 gint64
@@ -146,11 +148,8 @@ kith_db_add_inbox (KithDb *db,
                    GBytes *data,
                    GError **error)
 {
-  KithStmt *stmt;
-
-  if (!inbox_has_room (db, kind, error))
-    return 0;
-  stmt = kith_db_prepare (
+  gint64    row;
+  KithStmt *stmt = kith_db_prepare (
       db, "INSERT INTO plugin_inbox (kind, friend_key, id, received_ms, data) VALUES (?1, ?2, ?3, ?4, ?5) "
           "ON CONFLICT (friend_key, id) DO NOTHING");
   kith_stmt_bind_text (stmt, 1, kind);
@@ -158,9 +157,10 @@ kith_db_add_inbox (KithDb *db,
   kith_stmt_bind_text (stmt, 3, id);
   kith_stmt_bind_int64 (stmt, 4, received_ms);
   kith_stmt_bind_bytes (stmt, 5, data);
-  if (!kith_stmt_run (stmt, error))
+  if (!kith_stmt_run (stmt, error) || kith_db_changes (db) == 0)
     return 0;
-  return kith_db_changes (db) > 0 ? kith_db_last_rowid (db) : 0;
+  row = kith_db_last_rowid (db);
+  return inbox_trim (db, kind, friend_key, error) ? row : 0;
 }
 
 GPtrArray *

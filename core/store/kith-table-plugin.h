@@ -37,8 +37,9 @@ typedef struct
 void       kith_inbox_row_free (KithInboxRow *row);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KithInboxRow, kith_inbox_row_free)
 
-/* In the job that received it. The same (friend, id) twice is kept once and gives 0 without error. At most 10,000 rows
- * wait for one kind; then KITH_ERROR_BUSY. */
+#define KITH_INBOX_ROWS_MAX 1000
+/* In the job that received it. The same (friend, id) twice is kept once and gives 0 without error. At most
+ * KITH_INBOX_ROWS_MAX of one friend wait for one kind: then the oldest goes. */
 gint64 kith_db_add_inbox (KithDb *db,
                           const char *kind,
                           const guint8 friend_key[32],

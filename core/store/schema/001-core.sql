@@ -37,3 +37,4 @@ CREATE TABLE plugin_inbox (
   UNIQUE (friend_key, id)
 );
 CREATE INDEX plugin_inbox_kind ON plugin_inbox (kind, row);
+CREATE INDEX plugin_inbox_friend ON plugin_inbox (kind, friend_key, row);

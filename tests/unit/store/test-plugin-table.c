@@ -107,11 +107,38 @@ test_values (Fixture *f, gconstpointer data)
   run (f, use_values);
 }
 
+/* One friend's contents go at the old end, and make way for nobody else's. */
+static gboolean
+fill_inbox (KithDb *db, gpointer data, GError **error)
+{
+  g_autoptr (GBytes) json = g_bytes_new_static ("{}", 2);
+  guint8 one[32] = { 1 }, two[32] = { 2 };
+  gint64 last = 0;
+  g_autoptr (GPtrArray) rows = NULL;
+
+  g_assert_cmpint (kith_db_add_inbox (db, "x.p.full", two, "other friend", 1, json, error), >, 0);
+  g_assert_cmpint (kith_db_add_inbox (db, "x.p.other", one, "other kind", 1, json, error), >, 0);
+  for (guint i = 0; i < KITH_INBOX_ROWS_MAX + 5; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      last = kith_db_add_inbox (db, "x.p.full", one, id, 1, json, error);
+      g_assert_cmpint (last, >, 0);
+    }
+  rows = kith_db_list_inbox (db, "x.p.full", 0, 2 * KITH_INBOX_ROWS_MAX, error);
+  g_assert_cmpuint (rows->len, ==, KITH_INBOX_ROWS_MAX + 1);
+  g_assert_cmpstr (((KithInboxRow *) rows->pdata[0])->id, ==, "other friend");
+  g_assert_cmpstr (((KithInboxRow *) rows->pdata[1])->id, ==, "5");
+  g_assert_cmpint (((KithInboxRow *) rows->pdata[KITH_INBOX_ROWS_MAX])->row, ==, last);
+  return TRUE;
+}
+
 static void
 test_inbox (Fixture *f, gconstpointer data)
 {
   g_assert_true (fixture_open (f, KITH_STORE_OPEN_CREATE));
   run (f, use_inbox);
+  run (f, fill_inbox);
 }
 
 int
