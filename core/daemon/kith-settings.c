@@ -374,21 +374,6 @@ kith_settings_print (const char *key, GVariant *value)
   return g_strdup ("'…'");
 }
 
-gboolean
-kith_settings_is_secret (const char *key)
-{
-  return strcmp (key, "api-key") == 0 || g_str_has_suffix (key, "-secret") || g_str_has_suffix (key, "-password");
-}
-
-char *
-kith_settings_print (const char *key, GVariant *value)
-{
-  if (!kith_settings_is_secret (key) || !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING)
-      || *g_variant_get_string (value, NULL) == '\0')
-    return g_variant_print (value, FALSE);
-  return g_strdup ("'…'");
-}
-
 static void
 each_key (const char *prefix, GSettings *settings, KithSettingsEachFunc func, gpointer data)
 {
