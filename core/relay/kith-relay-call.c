@@ -7,144 +7,7 @@
 #include "kith-log.h"
 #include "kith-relay-private.h"
 
-#define MOST_ARGS 4
 #define MICRO 1000000.0
-
-typedef struct
-{
-  const char *name;
-  char type;               /* t text, u uuid, i int, l bigint, b boolean, j anything, T text[], U uuid[] */
-  gboolean optional;
-} KithRelayArg;
-
-typedef struct
-{
-  const char *name;
-  KithRelayRun run;        /* NULL: the operator's */
-  KithRelayArg args[MOST_ARGS];
-} KithRelayFunction;
-
-static const KithRelayFunction functions[] = {
-  { "kith_register", kith_relay_register,
-    { { "p_username", 't', FALSE }, { "p_identity_key", 't', FALSE }, { "p_cert", 't', FALSE },
-      { "p_recovery_hash", 't', FALSE } } },
-  { "kith_link_begin", kith_relay_link_begin, { { "p_code_hash", 't', FALSE } } },
-  { "kith_link_claim", kith_relay_link_claim, { { "p_code", 't', FALSE }, { "p_cert", 't', FALSE } } },
-  { "kith_publish", kith_relay_publish, { { "p_bundle", 't', FALSE }, { "p_prekeys", 'T', TRUE } } },
-  { "kith_lookup", kith_relay_lookup, { { "p_username", 't', FALSE } } },
-  { "kith_claim", kith_relay_claim, { { "p_device", 'u', FALSE } } },
-  { "kith_send", kith_relay_send, { { "p_messages", 'j', FALSE } } },
-  { "kith_fetch", kith_relay_fetch,
-    { { "p_consumer", 'u', FALSE }, { "p_limit", 'i', TRUE }, { "p_lease", 'i', TRUE } } },
-  { "kith_ack", kith_relay_ack, { { "p_consumer", 'u', FALSE }, { "p_ids", 'U', FALSE } } },
-  { "kith_release", kith_relay_release, { { "p_consumer", 'u', FALSE } } },
-  { "kith_grant", kith_relay_grant, { { "p_peer", 'u', FALSE }, { "p_sealed", 't', TRUE } } },
-  { "kith_ungrant", kith_relay_ungrant, { { "p_peer", 'u', FALSE } } },
-  { "kith_beat", kith_relay_beat, { { "p_visible", 'b', TRUE } } },
-  { "kith_mark_read", kith_relay_mark_read,
-    { { "p_conv", 't', FALSE }, { "p_pos", 'l', FALSE }, { "p_sealed", 't', TRUE } } },
-  { "kith_marks", kith_relay_marks, { { NULL, 0, FALSE } } },
-  { "kith_delete_account", kith_relay_delete_account, { { NULL, 0, FALSE } } },
-  { "kith_purge", NULL, { { NULL, 0, FALSE } } },
-};
-
-/* --- arguments */
-
-static gboolean
-is_list_of (JsonNode *node, gboolean uuids)
-{
-  JsonArray *array;
-  char out[KITH_RELAY_UUID];
-
-  if (!JSON_NODE_HOLDS_ARRAY (node))
-    return FALSE;
-  array = json_node_get_array (node);
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    {
-      JsonNode *item = json_array_get_element (array, i);
-
-      if (JSON_NODE_HOLDS_NULL (item))
-        continue;
-      if (json_node_get_value_type (item) != G_TYPE_STRING ||
-          (uuids && !kith_relay_parse_uuid (json_node_get_string (item), out)))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-is_typed (JsonNode *node, char type)
-{
-  GType value = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
-  char out[KITH_RELAY_UUID];
-
-  if (JSON_NODE_HOLDS_NULL (node) || type == 'j')
-    return TRUE;
-  switch (type)
-    {
-    case 't':
-      return value == G_TYPE_STRING;
-    case 'u':
-      return value == G_TYPE_STRING && kith_relay_parse_uuid (json_node_get_string (node), out);
-    case 'i':
-      return value == G_TYPE_INT64 && json_node_get_int (node) >= G_MININT32 && json_node_get_int (node) <= G_MAXINT32;
-    case 'l':
-      return value == G_TYPE_INT64;
-    case 'b':
-      return value == G_TYPE_BOOLEAN;
-    default:
-      return is_list_of (node, type == 'U');
-    }
-}
-
-static const KithRelayArg *
-find_arg (const KithRelayFunction *function, const char *name)
-{
-  for (guint i = 0; i < MOST_ARGS && function->args[i].name != NULL; i++)
-    if (strcmp (function->args[i].name, name) == 0)
-      return &function->args[i];
-  return NULL;
-}
-
-/* As PostgREST resolves a function: by the exact set of names. */
-static gboolean
-names_fit (const KithRelayFunction *function, JsonObject *args)
-{
-  JsonObjectIter iter;
-  const char *name;
-
-  json_object_iter_init (&iter, args);
-  while (json_object_iter_next (&iter, &name, NULL))
-    if (find_arg (function, name) == NULL)
-      return FALSE;
-  for (guint i = 0; i < MOST_ARGS && function->args[i].name != NULL; i++)
-    if (!function->args[i].optional && !json_object_has_member (args, function->args[i].name))
-      return FALSE;
-  return TRUE;
-}
-
-static const char *
-find_mistyped (const KithRelayFunction *function, JsonObject *args)
-{
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *node;
-
-  json_object_iter_init (&iter, args);
-  while (json_object_iter_next (&iter, &name, &node))
-    if (!is_typed (node, find_arg (function, name)->type))
-      return find_arg (function, name)->name;
-  return NULL;
-}
-
-static const KithRelayFunction *
-find_function (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
-    if (strcmp (functions[i].name, name) == 0)
-      return &functions[i];
-  return NULL;
-}
 
 /* --- who asks */
 
@@ -363,37 +226,13 @@ kith_relay_call_submit (KithRelayCall *call)
 
 /* --- /rest/v1 */
 
-/* FALSE: answered. A missing body is no arguments. */
-static gboolean
-parse_args (KithExchange *exchange, JsonObject **args)
-{
-  GBytes *body = kith_exchange_get_body (exchange);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(JsonNode) root = NULL;
-  gconstpointer text;
-  gsize n;
-
-  if (body == NULL || g_bytes_get_size (body) == 0)
-    {
-      *args = json_object_new ();
-      return TRUE;
-    }
-  text = g_bytes_get_data (body, &n);
-  root = kith_json_parse (text, (gssize) n, &error);
-  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
-    {
-      kith_relay_answer_error (exchange, 400, "PGRST102", error != NULL ? error->message : "the body is no object", 0);
-      return FALSE;
-    }
-  *args = json_node_dup_object (root);
-  return TRUE;
-}
-
 void
 kith_relay_rpc (KithRelay *self, KithExchange *exchange, const char *name)
 {
   static const char *const allow[] = { "Allow", "POST, OPTIONS", NULL };
-  const KithRelayFunction *function = find_function (name);
+  const KithRelayFunction *function = kith_relay_find_function (name);
+  GBytes *body = kith_exchange_get_body (exchange);
+  g_autoptr(GError) error = NULL;
   g_autoptr(JsonObject) args = NULL;
   KithRelayClaims claims = { 0 };
   KithRelayCall *call;
@@ -405,14 +244,17 @@ kith_relay_rpc (KithRelay *self, KithExchange *exchange, const char *name)
       kith_exchange_answer_error (exchange, 405, "functions are called with POST", allow);
       return;
     }
-  if (!ask_token (self, exchange, &claims, &signed_in) || !parse_args (exchange, &args))
+  if (!ask_token (self, exchange, &claims, &signed_in))
     return;
+  args = kith_relay_parse_args (body, &error);
   mistyped = NULL;
-  if (function == NULL || !names_fit (function, args))
+  if (args == NULL)
+    kith_relay_answer_error (exchange, 400, "PGRST102", error->message, 0);
+  else if (function == NULL || !kith_relay_args_fit (function, args))
     kith_relay_answer_error (exchange, 404, "PGRST202", "there is no such function with these arguments", 0);
   else if (!signed_in || function->run == NULL)
     kith_relay_answer_error (exchange, signed_in ? 403 : 401, "42501", "permission denied for this function", 0);
-  else if ((mistyped = find_mistyped (function, args)) != NULL)
+  else if ((mistyped = kith_relay_find_mistyped (function, args)) != NULL)
     kith_relay_answer_error (exchange, 400, "22P02", mistyped, 0);
   else
     {

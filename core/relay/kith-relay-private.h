@@ -94,6 +94,33 @@ struct _KithRelayCall
   GHashTable *rung;        /* device → seq (gint64*), told after the commit */
 };
 
+/* --- kith-relay-args.c */
+#define KITH_RELAY_MOST_ARGS 4
+
+typedef struct
+{
+  const char *name;
+  char type;               /* t text, u uuid, i int, l bigint, b boolean, j anything, T text[], U uuid[] */
+  gboolean optional;
+} KithRelayArg;
+
+typedef struct
+{
+  const char *name;
+  KithRelayRun run;        /* NULL: the operator's */
+  KithRelayArg args[KITH_RELAY_MOST_ARGS];
+} KithRelayFunction;
+
+/* NULL: there is no such function. */
+const KithRelayFunction *kith_relay_find_function (const char *name);
+/* A missing or empty body is no arguments. */
+JsonObject    *kith_relay_parse_args  (GBytes *body, GError **error);
+/* As PostgREST resolves a function: by the exact set of names. */
+gboolean       kith_relay_args_fit    (const KithRelayFunction *function, JsonObject *args);
+/* Of arguments that fit: the name of the first that has another type; NULL when all are right. */
+const char    *kith_relay_find_mistyped (const KithRelayFunction *function, JsonObject *args);
+
+/* --- kith-relay-call.c */
 KithRelayCall *kith_relay_call_new    (KithRelay *self, KithExchange *exchange, KithRelayRun run);
 /* (transfer full) */
 void           kith_relay_call_submit (KithRelayCall *call);
