@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-cli.h"
+#include "kith-home.h"
 #include <gio/gunixsocketaddress.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +45,7 @@ kith_cli_get_socket (KithCli *cli)
   if (cli->socket == NULL && cli->data != NULL)
     cli->socket = g_build_filename (cli->data, "api.sock", NULL);
   else if (cli->socket == NULL)
-    cli->socket = g_build_filename (g_get_user_runtime_dir (), "kith", cli->profile, "api.sock", NULL);
+    cli->socket = kith_home_dup_socket (cli->profile);
   return cli->socket;
 }
 

@@ -77,6 +77,18 @@ take_lock (KithHome *home, GError **error)
   return TRUE;
 }
 
+/* Of the runtime directory, the instances of a Flatpak share with each other and with the host only app/ID. */
+char *
+kith_home_dup_socket (const char *profile)
+{
+  const char *app = g_getenv ("FLATPAK_ID");
+  const char *runtime = g_get_user_runtime_dir ();
+
+  if (app != NULL && *app != '\0' && g_file_test ("/.flatpak-info", G_FILE_TEST_EXISTS))
+    return g_build_filename (runtime, "app", app, "kith", profile, "api.sock", NULL);
+  return g_build_filename (runtime, "kith", profile, "api.sock", NULL);
+}
+
 KithHome *
 kith_home_new (const char *profile, const char *data, GError **error)
 {
@@ -90,8 +102,7 @@ kith_home_new (const char *profile, const char *data, GError **error)
   home->database = g_build_filename (home->data, "kith.db", NULL);
   home->key = g_build_filename (home->data, "kith.key", NULL);
   home->token = g_build_filename (home->data, "api-token", NULL);
-  home->socket = data != NULL ? g_build_filename (home->data, "api.sock", NULL)
-                              : g_build_filename (g_get_user_runtime_dir (), "kith", profile, "api.sock", NULL);
+  home->socket = data != NULL ? g_build_filename (home->data, "api.sock", NULL) : kith_home_dup_socket (profile);
   return g_steal_pointer (&home);
 }
 

@@ -18,6 +18,9 @@ KithHome *kith_home_new  (const char *profile, const char *data, GError **error)
 void      kith_home_free (KithHome *home);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KithHome, kith_home_free)
 
+/* Where the socket of a profile is, for who has not been given --data. */
+char     *kith_home_dup_socket (const char *profile);
+
 /* umask 077, no core dumps, not to be traced. FALSE: this user is nobody in particular (security.md §1). */
 gboolean  kith_process_harden (GError **error);
 
