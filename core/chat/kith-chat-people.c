@@ -189,6 +189,22 @@ kith_chat_count_friends (KithChat *self)
   return g_list_model_get_n_items (kith_people_get_friends (self->people));
 }
 
+guint64
+kith_chat_count_unread (KithChat *self)
+{
+  g_autoptr (GPtrArray) people = kith_people_list (self->people);
+  guint64 n = 0;
+
+  for (guint i = 0; i < people->len; i++)
+    {
+      const KithPersonRow *row = &((KithPerson *) people->pdata[i])->row;
+
+      if (row->state == KITH_PERSON_FRIEND && !row->blocked)
+        n += row->unread;
+    }
+  return n;
+}
+
 static void
 write_time_or_null (KithJsonWriter *writer, const char *key, gint64 unix_ms)
 {

@@ -142,6 +142,12 @@ kith_chat_get_traffic (KithChat *self, KithLinkCounts *counts, KithLinkTrafficFu
     kith_links_get_traffic (self->links, counts, func, data);
 }
 
+gboolean
+kith_chat_is_connected (KithChat *self, const char *transport)
+{
+  return self->links != NULL && kith_links_is_connected (self->links, transport);
+}
+
 GBytes *
 kith_chat_print_connections (KithChat *self)
 {

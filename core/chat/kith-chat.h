@@ -34,6 +34,7 @@ KithFriend *kith_chat_find_friend (KithChat *self, const char *name); /* none, n
 /* FALSE: no friend any more. The pinned identity key, and the newest device (0: none is known yet). */
 gboolean kith_chat_get_device (KithChat *self, KithFriend *friend, guint8 ik[32], guint32 *device);
 guint       kith_chat_count_friends   (KithChat *self);
+guint64     kith_chat_count_unread    (KithChat *self);   /* over all friends */
 GBytes *kith_chat_print_friends (KithChat *self);                  /* full; the bare array of GET /friends */
 GBytes *kith_chat_print_friend (KithChat *self, const char *name); /* full, nullable */
 char *kith_chat_make_invite (KithChat *self);                      /* full; kith:NAME?ik=…&a=… */
@@ -198,10 +199,12 @@ gboolean    kith_chat_add_directory   (KithChat *self, KithDirectory *directory,
 void        kith_chat_drop_directory  (KithChat *self, KithDirectory *directory);
 /* For /metrics; nothing before start. */
 void kith_chat_get_traffic (KithChat *self, KithLinkCounts *counts, KithLinkTrafficFunc func, gpointer data);
+gboolean kith_chat_is_connected (KithChat *self, const char *transport); /* is that transport? */
 GBytes *kith_chat_print_connections (KithChat *self); /* full; GET /connection */
 void        kith_chat_offer_address   (KithChat *self, KithFriend *of, const char *address, guint lease_s);
 GStrv kith_chat_dup_addresses (KithChat *self);  /* full; ours */
-void kith_chat_network_changed (KithChat *self); /* dial everybody now */
+/* See kith_links_network_changed(). */
+void kith_chat_network_changed (KithChat *self);
 
 /* --- presence */
 KithPresence kith_chat_get_status       (KithChat *self);

@@ -310,6 +310,19 @@ kith_links_drop_transport (KithLinks *self, KithTransport *transport)
     self->hooks->addresses (self->chat);
 }
 
+gboolean
+kith_links_is_connected (KithLinks *self, const char *transport)
+{
+  for (guint i = 0; i < self->carriers->len; i++)
+    {
+      KithTransport *one = ((KithCarrier *) g_ptr_array_index (self->carriers, i))->transport;
+
+      if (g_str_equal (kith_transport_get_id (one), transport))
+        return kith_transport_get_state (one) == KITH_TRANSPORT_CONNECTED;
+    }
+  return FALSE;
+}
+
 GBytes *
 kith_links_print (KithLinks *self)
 {
@@ -557,5 +570,21 @@ kith_links_stop (KithLinks *self)
 void
 kith_links_network_changed (KithLinks *self)
 {
+  if (self->stopped)
+    return;
+  for (guint i = 0; i < self->lines->len; i++)
+    {
+      KithLine *line = g_ptr_array_index (self->lines, i);
+
+      if (line->link != NULL)
+        kith_link_probe (line->link);
+    }
   kith_dialler_network_changed (self->dialler);
+  for (guint i = 0; i < self->carriers->len; i++)
+    {
+      KithTransport *transport = ((KithCarrier *) g_ptr_array_index (self->carriers, i))->transport;
+
+      if (KITH_IS_MAILBOX_TRANSPORT (transport))
+        kith_mailbox_transport_collect (KITH_MAILBOX_TRANSPORT (transport));
+    }
 }

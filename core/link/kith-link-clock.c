@@ -5,6 +5,7 @@
 /* One timer a link, set for whatever falls due first. What is heard only notes the time: the timer finds out when it
  * comes. So an idle link wakes the machine once a minute, at the same moment as all others. */
 
+#define PROBE_MS 5000                     /* for an answer when the link is probably dead */
 #define LAST_WORDS_US G_USEC_PER_SEC      /* to write our CLOSE; and then, for them to hang up */
 #define MS(ms) ((gint64) (ms) * 1000)
 
@@ -33,6 +34,13 @@ next_ping_us (KithLink *self, gint64 now_us)
   return (earliest + interval - 1) / interval * interval;
 }
 
+/* When the PING that is out has waited long enough. */
+static gint64
+dead_us (KithLink *self)
+{
+  return self->ping_us + MS (self->probed ? MIN (self->limits.dead_ms, PROBE_MS) : self->limits.dead_ms);
+}
+
 static gint64
 next_us (KithLink *self, gint64 now_us)
 {
@@ -42,7 +50,7 @@ next_us (KithLink *self, gint64 now_us)
     return self->started_us + MS (self->limits.handshake_ms);
   if (self->state > KITH_LINK_OPEN)
     return self->closing_us + LAST_WORDS_US;
-  due = self->ping_us != 0 ? self->ping_us + MS (self->limits.dead_ms) : next_ping_us (self, now_us);
+  due = self->ping_us != 0 ? dead_us (self) : next_ping_us (self, now_us);
   if (self->verdict != KITH_LINK_FRIEND)
     due = MIN (due, self->theirs_us + MS (self->limits.stranger_idle_ms));
   if (self->retired)
@@ -69,7 +77,7 @@ look_at_open (KithLink *self, gint64 now_us)
   if (self->busy)
     self->active_us = now_us;
   self->busy = FALSE;
-  if (self->ping_us != 0 && now_us >= self->ping_us + MS (self->limits.dead_ms))
+  if (self->ping_us != 0 && now_us >= dead_us (self))
     kith_link_end_f (self, KITH_LINK_DEAD, KITH_ERROR_UNREACHABLE, "no answer for %u s",
                      (guint) ((now_us - self->heard_us) / G_USEC_PER_SEC));
   else if (self->retired && now_us >= self->retired_us + MS (self->limits.retire_ms))
@@ -125,6 +133,17 @@ kith_link_heard (KithLink *self)
 
   self->heard_us = now (self);
   self->ping_us = 0;
+  self->probed = FALSE;
   if (waited && self->state == KITH_LINK_OPEN)
     kith_link_schedule (self);
+}
+
+void
+kith_link_probe (KithLink *self)
+{
+  if (self->state != KITH_LINK_OPEN)
+    return;
+  self->probed = TRUE;
+  say_ping (self, now (self));
+  kith_link_schedule (self);
 }

@@ -62,6 +62,7 @@ struct _KithLink
   gint64 started_us, opened_us, heard_us, active_us, theirs_us, ping_us /* 0: none is out */, retired_us, closing_us,
       ephemerals_us /* how far the allowance is spent */;
   gboolean busy;                   /* we said something since the last look at the clock */
+  gboolean probed;                 /* the PING that is out wants a quick answer */
   guint64 ping_number;
 };
 

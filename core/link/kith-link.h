@@ -169,6 +169,8 @@ gboolean kith_link_send_envelope  (KithLink *self, GBytes *wire, guint32 *n /* o
  * them, one ACK a turn. */
 void     kith_link_ack            (KithLink *self, guint32 n, KithAck code);
 gboolean kith_link_send_ephemeral (KithLink *self, const char *kind, JsonObject *data /* none, nullable */);
+/* Is the peer still there? Asks now, and does not wait long: after a sleep, a change of network. */
+void     kith_link_probe          (KithLink *self);
 gboolean kith_link_request_bundle (KithLink *self);
 gboolean kith_link_send_bundle    (KithLink *self, GBytes *bundle);
 /* Says CLOSE (a wire reason), flushes, ends; closed() follows. Nothing can be sent and no other callback comes after

@@ -33,26 +33,6 @@ write_store (KithJsonWriter *w, const KithRooms *rooms, const char *trouble)
   kith_json_writer_end_object (w);
 }
 
-/* Signed in, registered, keys published, mailbox fetched: what the mailbox plugin's transport calls connected. */
-static gboolean
-is_mailbox_connected (KithChat *chat)
-{
-  g_autoptr (GBytes) text = kith_chat_print_connections (chat);
-  gsize n;
-  const char *json = g_bytes_get_data (text, &n);
-  g_autoptr (JsonNode) root = kith_json_parse (json, (gssize) n, NULL);
-  JsonArray *list = root != NULL && JSON_NODE_HOLDS_ARRAY (root) ? json_node_get_array (root) : NULL;
-
-  for (guint i = 0; list != NULL && i < json_array_get_length (list); i++)
-    {
-      JsonObject *one = json_array_get_object_element (list, i);
-
-      if (g_strcmp0 (json_object_get_string_member_with_default (one, KITH_KEY_TRANSPORT, NULL), "supabase") == 0)
-        return g_strcmp0 (json_object_get_string_member_with_default (one, KITH_KEY_STATE, NULL), "connected") == 0;
-    }
-  return FALSE;
-}
-
 static void
 get_status (KithRequest *request, gpointer api)
 {
@@ -72,7 +52,8 @@ get_status (KithRequest *request, gpointer api)
   kith_json_writer_member_int (&w, "uptime_seconds", up_us / G_USEC_PER_SEC);
   kith_json_writer_member_int (&w, "friends_count", kith_chat_count_friends (rooms->chat));
   kith_json_writer_member_int (&w, "peer_port", kith_api_get_peer_port (api));
-  kith_json_writer_member_bool (&w, "supabase_connected", is_mailbox_connected (rooms->chat));
+  /* Signed in, registered, keys published, mailbox fetched: what that transport calls connected. */
+  kith_json_writer_member_bool (&w, "supabase_connected", kith_chat_is_connected (rooms->chat, "supabase"));
   kith_json_writer_member_string (&w, "version", KITH_DAEMON_VERSION);
   write_journal (&w, rooms->store);
   write_store (&w, rooms, kith_api_get_trouble (api));
