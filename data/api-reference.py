@@ -106,6 +106,8 @@ def operation(api, method, path, what):
 
 def page(kithd):
     api, schema = describe(kithd, 'openapi'), describe(kithd, 'schema')
+    for methods in api['paths'].values():
+        methods.pop('servers', None)  # /events has another port
     yield HEAD
     for direction, title in (('server', 'Events that the daemon says'), ('client', 'Events that a client says')):
         yield from (f'## {title}', '')

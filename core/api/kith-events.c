@@ -141,6 +141,12 @@ static const KithField connection_fields[] = {
   { 0 },
 };
 
+const KithField kith_fields_open_chat[] = {
+  { KITH_KEY_USERNAME, KITH_FIELD_USERNAME, FIELD_OPT, 0, "whose conversation" },
+  { KITH_KEY_INVITE, KITH_FIELD_STRING, FIELD_OPT, 4096, "a kith: URI that the user clicked on: ask them" },
+  { 0 },
+};
+
 static const KithField error_fields[] = {
   { KITH_KEY_CODE, KITH_FIELD_STRING, 0, 0, "for programs" },
   { KITH_KEY_MESSAGE, KITH_FIELD_STRING, 0, 0, "for people" },
@@ -170,6 +176,8 @@ static const KithEventSpec specs[] = {
   { KITH_EVENT_FRIEND_REMOVED, KITH_KEEP_ALL, NULL, name_fields, "the friend list shrank" },
   { KITH_EVENT_IDENTITY_CHANGED, KITH_KEEP_ALL, NULL, identity_fields, "the directory gives another identity key" },
   { KITH_EVENT_CONNECTION, KITH_KEEP_LATEST, NULL, connection_fields, "the state of a transport" },
+  { KITH_EVENT_OPEN_CHAT, KITH_KEEP_NONE, NULL, kith_fields_open_chat,
+    "the desktop wants a conversation, an invite or just the window to be shown" },
   { KITH_EVENT_ERROR, KITH_KEEP_NONE, NULL, error_fields, "what this client sent was refused" },
   { KITH_EVENT_RESYNC, KITH_KEEP_NONE, NULL, resync_fields, "load everything anew" },
 };

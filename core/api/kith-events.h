@@ -14,6 +14,7 @@ extern const KithNamedFields kith_named_fields[];
 extern const KithField kith_fields_message[];
 extern const KithField kith_fields_found[];          /* a Message of a search */
 extern const KithField kith_fields_friend[];
+extern const KithField kith_fields_open_chat[];
 extern const char *const kith_values_status[];       /* of a friend */
 extern const char *const kith_values_delivery[];
 extern const char *const kith_values_link_state[];

@@ -4,6 +4,7 @@
 #define G_LOG_DOMAIN "kithd"
 #include <libsoup/soup.h>
 #include <sodium.h>
+#include <string.h>
 
 #include "kith-daemon-private.h"
 #include "kith-db.h"
@@ -106,6 +107,8 @@ write_checks (Visit *visit)
   write_check (visit, "identity", kith_keys_is_open (self->keys), kith_key_store_get_name (self->key_store));
   write_check (visit, "data folder", TRUE, self->home->data);
   write_check (visit, "socket", TRUE, self->home->socket);
+  if (self->autostart_state != NULL)
+    write_check (visit, "start after login", strchr (self->autostart_state, ':') == NULL, self->autostart_state);
   check_plugins (visit);
   kith_json_writer_end_array (visit->w);
 }

@@ -70,6 +70,9 @@ apply_port (KithDaemon *self, GSettings *main, const char *key, KithWay way, GEr
   guint16 port;
 
   g_settings_get (main, key, "q", &port);
+  /* Held for us already; from then on it is answered when we are ready. */
+  if (kith_door_get_port (self->door, way) == 0 && kith_sockets_have (self->sockets, way))
+    return TRUE;
   return kith_door_get_port (self->door, way) == port || kith_door_listen_tcp (self->door, way, port, error);
 }
 
@@ -82,11 +85,23 @@ apply_peer_port (KithDaemon *self, GSettings *main)
   kith_api_set_peer_port (self->api, port);
 }
 
+static void
+sort_sockets (KithDaemon *self, GSettings *main)
+{
+  guint16 api_port, events_port;
+
+  g_settings_get (main, "api-port", "q", &api_port);
+  g_settings_get (main, "events-port", "q", &events_port);
+  kith_sockets_sort (self->sockets, api_port, events_port);
+}
+
 gboolean
 kith_daemon_apply_all (KithDaemon *self, GError **error)
 {
   GSettings *main = kith_settings_get_main (self->settings);
 
+  if (self->sockets != NULL)
+    sort_sockets (self, main);
   apply_limits (self, main);
   apply_origins (self, main);
   apply_sharing (self, main);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include "kith-api.h"
+#include "kith-autostart.h"
 #include "kith-home.h"
 #include "kith-host-backend.h"
 #include "kith-key-store.h"
 #include "kith-mark.h"
 #include "kith-options.h"
+#include "kith-session-bus.h"
 #include "kith-settings.h"
+#include "kith-sockets.h"
+#include "kith-waking.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +35,11 @@ typedef struct
   KithApi *api;
   KithHostBackend *backend;
   KithLoader *loader;
+  KithSessionBus *session_bus;   /* NULL with --config */
+  KithAutostart *autostart;      /* NULL where units and autostart files do it */
+  char *autostart_state;         /* what the desktop answered; NULL: it was not asked */
+  KithWaking *waking;
+  KithSockets *sockets;          /* NULL: nobody opened them for us */
 
   GCancellable *starting;
   KithStoreOpenFlags open_flags;
@@ -48,11 +57,23 @@ gboolean kith_daemon_apply_all   (KithDaemon *self, GError **error);
 void     kith_daemon_follow      (KithDaemon *self);   /* from now on, live */
 gboolean kith_daemon_apply_token (KithDaemon *self, gboolean anew, char **token, GError **error);
 
+/* kith-desktop.c: the session bus and what else a desktop brings. _begin() goes on with kith_daemon_prepare(), or ends
+ * when another kithd runs. */
+void     kith_desktop_begin      (KithDaemon *self);
+void     kith_desktop_prepared   (KithDaemon *self);   /* the rooms are there */
+void     kith_desktop_ready      (KithDaemon *self);
+void     kith_desktop_look       (KithDaemon *self);   /* what the bus tells of us may be otherwise */
+void     kith_desktop_end        (KithDaemon *self);
+
+/* kith-open.c */
+extern const KithHouseRoute kith_open_routes[];             /* data: the daemon */
+
 /* kith-start.c: database, identity, people, plugins, the line "ready". */
 void     kith_daemon_open        (KithDaemon *self, KithStoreOpenFlags flags);
 void     kith_daemon_follow_plugins (KithDaemon *self);
 
 /* kith-daemon.c */
+void     kith_daemon_prepare     (KithDaemon *self);   /* home, rooms, ports; then the way up. Or the end, with 1 */
 void     kith_daemon_fail        (KithDaemon *self, const GError *error);   /* says why and ends with status 1 */
 void     kith_daemon_stop        (KithDaemon *self);
 

@@ -31,7 +31,7 @@ kith_daemon_fail (KithDaemon *self, const GError *error)
 static void
 end (KithDaemon *self)
 {
-  if (self->loop == NULL || !g_main_loop_is_running (self->loop))
+  if (!g_main_loop_is_running (self->loop))
     return;
   g_clear_handle_id (&self->deadline, g_source_remove);
   kith_mark_closing (self->mark);
@@ -79,6 +79,12 @@ kith_daemon_stop (KithDaemon *self)
     return;
   self->stopping = TRUE;
   kith_notify ("STOPPING=1");
+  kith_desktop_end (self);
+  if (self->loader == NULL)
+    {
+      g_main_loop_quit (self->loop);
+      return;
+    }
   g_cancellable_cancel (self->starting);
   if (self->decision != NULL)
     kith_request_fail (g_steal_pointer (&self->decision),
@@ -146,7 +152,6 @@ make_rooms (KithDaemon *self, const char *username)
   self->key_store = make_key_store (self);
   self->mark = kith_mark_new (self->world, self->store, self->key_store, self->home->key);
   self->chat = kith_chat_new (self->world, self->store, self->keys, self->bus, username);
-  self->door = kith_door_new ();
   rooms = (KithRooms) { self->world, self->bus, self->store, self->keys, self->chat, self->door, NULL,
                         self->key_store };
   self->api = kith_api_new (&rooms);
@@ -155,6 +160,7 @@ make_rooms (KithDaemon *self, const char *username)
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_settings_routes, self);
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_doctor_routes, self);
   kith_catalog_add_house (kith_api_get_catalog (self->api), kith_admin_command_routes, self);
+  kith_catalog_add_house (kith_api_get_catalog (self->api), kith_open_routes, self);
   self->backend = kith_host_backend_new (self->api);
   self->loader = kith_loader_new (self->world, self->bus, &kith_host_backend_funcs, self->backend,
                                   kith_settings_get_main (self->settings), open_plugin_settings, self, NULL);
@@ -172,6 +178,8 @@ listen_unix (KithDaemon *self, GError **error)
   g_autoptr (GError) problem = NULL;
   g_autofree char *folder = g_path_get_dirname (self->home->socket);
 
+  if (kith_sockets_have (self->sockets, KITH_WAY_UNIX))
+    return TRUE;
   if (kith_door_listen_unix (self->door, self->home->socket, &problem))
     return TRUE;
   if (g_access (folder, W_OK) != 0 && errno == EROFS)
@@ -183,11 +191,10 @@ listen_unix (KithDaemon *self, GError **error)
   return FALSE;
 }
 
+/* What must be known before anything else, and takes no time. */
 static gboolean
-prepare (KithDaemon *self, GError **error)
+prepare_settings (KithDaemon *self, GError **error)
 {
-  g_autofree char *username = NULL;
-
   if (!kith_process_harden (error))
     return FALSE;
   self->settings = kith_settings_new (self->options->profile, self->options->config, error);
@@ -195,7 +202,14 @@ prepare (KithDaemon *self, GError **error)
     return FALSE;
   if (g_settings_get_boolean (kith_settings_get_main (self->settings), "debug-log"))
     g_setenv ("G_MESSAGES_DEBUG", "all", FALSE);
-  username = kith_settings_dup_username (self->settings, error);
+  return TRUE;
+}
+
+static gboolean
+prepare_rooms (KithDaemon *self, GError **error)
+{
+  g_autofree char *username = kith_settings_dup_username (self->settings, error);
+
   if (username == NULL)
     return FALSE;
   self->home = kith_home_new (self->options->profile, self->options->data, error);
@@ -210,9 +224,29 @@ prepare (KithDaemon *self, GError **error)
   return TRUE;
 }
 
+void
+kith_daemon_prepare (KithDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (prepare_rooms (self, &error))
+    {
+      kith_desktop_prepared (self);
+      kith_daemon_open (self, KITH_STORE_OPEN_CREATE);
+      return;
+    }
+  fprintf (stderr, "kithd: %s\n", error->message);
+  self->status = 1;
+  kith_desktop_end (self);
+  g_main_loop_quit (self->loop);
+}
+
 static void
 daemon_clear (KithDaemon *self)
 {
+  g_clear_pointer (&self->session_bus, kith_session_bus_free);
+  g_clear_pointer (&self->autostart_state, g_free);
+  g_clear_pointer (&self->sockets, kith_sockets_free);
   if (self->loader != NULL)
     g_signal_handlers_disconnect_by_data (self->loader, self);
   g_clear_object (&self->loader);
@@ -243,7 +277,8 @@ kith_daemon_run (const KithOptions *options)
   g_autoptr (GError) error = NULL;
   guint term, interrupt;
 
-  if (!prepare (&self, &error))
+  self.sockets = kith_sockets_take ();
+  if (!prepare_settings (&self, &error))
     {
       fprintf (stderr, "kithd: %s\n", error->message);
       daemon_clear (&self);
@@ -251,9 +286,10 @@ kith_daemon_run (const KithOptions *options)
     }
   self.loop = g_main_loop_new (NULL, FALSE);
   self.starting = g_cancellable_new ();
+  self.door = kith_door_new ();
   term = g_unix_signal_add (SIGTERM, on_signal, &self);
   interrupt = g_unix_signal_add (SIGINT, on_signal, &self);
-  kith_daemon_open (&self, KITH_STORE_OPEN_CREATE);
+  kith_desktop_begin (&self);
   g_main_loop_run (self.loop);
   g_source_remove (term);
   g_source_remove (interrupt);

@@ -157,6 +157,7 @@ kith_describe_self (const char *what)
   kith_catalog_add_house (self.catalog, kith_admin_settings_routes, NULL);
   kith_catalog_add_house (self.catalog, kith_admin_doctor_routes, NULL);
   kith_catalog_add_house (self.catalog, kith_admin_command_routes, NULL);
+  kith_catalog_add_house (self.catalog, kith_open_routes, NULL);
   self.loader = kith_loader_new (self.world, self.bus, &funcs, &self, NULL, make_settings, NULL, NULL);
   kith_loader_discover (self.loader);
   kith_loader_activate_all_async (self.loader, NULL, on_settled, &self);

@@ -20,11 +20,14 @@ say_ready (KithDaemon *self)
   if (self->told_ready || self->stopping)
     return;
   self->told_ready = TRUE;
+  if (self->sockets != NULL)
+    kith_sockets_adopt (self->sockets, self->door);
   printf ("ready api=%u events=%u peer=%u%s%s\n", kith_door_get_port (self->door, KITH_WAY_API),
           kith_door_get_port (self->door, KITH_WAY_EVENTS), kith_api_get_peer_port (self->api),
           invite != NULL ? " invite=" : "", invite != NULL ? invite : "");
   fflush (stdout);
   kith_notify ("READY=1");
+  kith_desktop_ready (self);
 }
 
 static void
@@ -56,6 +59,7 @@ run_without (KithDaemon *self, const GError *error)
   kith_api_set_ready (self->api, TRUE);
   answer_decision (self, error);
   say_ready (self);
+  kith_desktop_look (self);
 }
 
 /* --- plugins */
@@ -117,6 +121,7 @@ on_plugins (GObject *loader, GAsyncResult *result, gpointer data)
     }
   answer_decision (self, NULL);
   say_ready (self);
+  kith_desktop_look (self);
 }
 
 static void

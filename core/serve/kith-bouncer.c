@@ -16,7 +16,7 @@ static const char *const usual_origins[] = {
   "https://tauri.localhost", NULL
 };
 static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL };
-static const char *const way_names[KITH_N_WAYS] = { "api", "events", "unix" };
+static const char *const way_names[KITH_N_WAYS] = { "api", "events", "unix", "dbus" };
 
 const KithDoorPolicy kith_policy_local = { "local", TRUE, TRUE, TRUE, TRUE, NULL, NULL };
 

@@ -277,6 +277,17 @@ kith_door_adopt (KithDoor *self, KithWay way, int fd, GError **error)
   return TRUE;
 }
 
+gboolean
+kith_door_ask_uid (KithDoor *self, gboolean known, uid_t uid, const char *method)
+{
+  KithBouncer *bouncer = self->hall->bouncer;
+  KithReason reason = known ? kith_bouncer_ask_uid (bouncer, uid) : KITH_REASON_UID_UNKNOWN;
+
+  if (reason != KITH_REASON_NONE)
+    kith_bouncer_note (bouncer, reason, KITH_WAY_DBUS, 0, known ? uid : (uid_t) -1, method);
+  return reason == KITH_REASON_NONE;
+}
+
 /* --- closing --- */
 
 static GPtrArray *

@@ -70,6 +70,9 @@ gboolean    kith_door_listen_address (KithDoor *self, KithWay way, GInetSocketAd
 gboolean    kith_door_listen_unix   (KithDoor *self, const char *path, GError **error);
 /* A listening socket that somebody made for us (socket activation). Takes the descriptor, also on failure. */
 gboolean    kith_door_adopt         (KithDoor *self, KithWay way, int fd, GError **error);
+/* For what is asked on a bus, whose daemon told the uid (known FALSE: it did not): the bouncer's answer, counted and
+ * logged as any other. method is for the log. */
+gboolean    kith_door_ask_uid       (KithDoor *self, gboolean known, uid_t uid, const char *method);
 void        kith_door_stop_listening (KithDoor *self, KithWay way);
 guint16     kith_door_get_port      (KithDoor *self, KithWay way);   /* 0: nobody listens there */
 

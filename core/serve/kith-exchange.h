@@ -13,9 +13,10 @@ typedef enum
   KITH_WAY_API,      /* TCP api-port: everything but /events and /admin */
   KITH_WAY_EVENTS,   /* TCP events-port: /events only */
   KITH_WAY_UNIX,     /* the Unix socket: everything, and /admin */
+  KITH_WAY_DBUS,     /* the session bus: nobody listens there, but who asks is asked about */
 } KithWay;
 
-#define KITH_N_WAYS 3
+#define KITH_N_WAYS 4
 
 #define KITH_TYPE_EXCHANGE (kith_exchange_get_type ())
 G_DECLARE_FINAL_TYPE (KithExchange, kith_exchange, KITH, EXCHANGE, GObject)

@@ -23,6 +23,7 @@
 #define KITH_EVENT_FRIEND_REMOVED "friend_removed"
 #define KITH_EVENT_IDENTITY_CHANGED "identity_changed"
 #define KITH_EVENT_CONNECTION "connection"
+#define KITH_EVENT_OPEN_CHAT "open_chat"
 #define KITH_EVENT_ERROR "error"
 #define KITH_EVENT_RESYNC "resync"
 

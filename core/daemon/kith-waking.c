@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* logind's PrepareForSleep on the system bus, and GNetworkMonitor. Both are asked for away from the main loop or
+ * without waiting for them: a bus that never answers costs nothing but what it would have told. */
+#define G_LOG_DOMAIN "kithd"
+#include "kith-waking.h"
+
+#include "kith-log.h"
+
+/* One change of network shows as a dozen routes and addresses. */
+#define TOGETHER_MS 1000
+
+struct _KithWaking
+{
+  grefcount ref;
+  KithWakingFunc func;         /* NULL: nobody wants to know any more */
+  gpointer data;
+  GCancellable *cancellable;
+  GDBusConnection *system;
+  guint sleep_signal;
+  GNetworkMonitor *monitor;
+  gulong changed;
+  guint together;
+  const char *again;           /* static: what happened meanwhile */
+};
+
+static KithWaking *
+waking_ref (KithWaking *self)
+{
+  g_ref_count_inc (&self->ref);
+  return self;
+}
+
+static void
+waking_unref (gpointer data)
+{
+  KithWaking *self = data;
+
+  if (!g_ref_count_dec (&self->ref))
+    return;
+  g_object_unref (self->cancellable);
+  g_free (self);
+}
+
+static gboolean
+on_together (gpointer data)
+{
+  KithWaking *self = data;
+  const char *why = g_steal_pointer (&self->again);
+
+  if (why == NULL)
+    {
+      self->together = 0;
+      return G_SOURCE_REMOVE;
+    }
+  self->func (why, self->data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+tell (KithWaking *self, const char *why)
+{
+  if (self->together != 0)
+    {
+      self->again = why;
+      return;
+    }
+  self->together = g_timeout_add (TOGETHER_MS, on_together, self);
+  self->func (why, self->data);
+}
+
+/* --- sleep */
+
+static void
+on_sleep (GDBusConnection *bus, const char *sender, const char *path, const char *interface, const char *signal,
+          GVariant *arguments, gpointer data)
+{
+  gboolean going = TRUE;
+
+  if (g_variant_is_of_type (arguments, G_VARIANT_TYPE ("(b)")))
+    g_variant_get (arguments, "(b)", &going);
+  if (!going)
+    tell (data, "the computer woke up");
+}
+
+static void
+on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
+{
+  KithWaking *self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, &error);
+
+  if (bus != NULL)
+    g_dbus_connection_set_exit_on_close (bus, FALSE);
+  if (self->func == NULL)
+    ;
+  else if (bus == NULL)
+    kith_info ("there is no system bus: that the computer woke up shows only by links that died (%s)", error->message);
+  else
+    {
+      self->system = g_object_ref (bus);
+      self->sleep_signal = g_dbus_connection_signal_subscribe (
+        bus, "org.freedesktop.login1", "org.freedesktop.login1.Manager", "PrepareForSleep", "/org/freedesktop/login1",
+        NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_sleep, self, NULL);
+    }
+  waking_unref (self);
+}
+
+/* --- network */
+
+static void
+on_network_changed (GNetworkMonitor *monitor, gboolean available, gpointer data)
+{
+  tell (data, "the network changed");
+}
+
+/* Where NetworkManager or a portal is asked, the first call waits for it. */
+static void
+find_monitor (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, g_object_ref (g_network_monitor_get_default ()), g_object_unref);
+}
+
+static void
+on_monitor (GObject *source, GAsyncResult *result, gpointer data)
+{
+  KithWaking *self = data;
+  g_autoptr (GNetworkMonitor) monitor = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (monitor != NULL && self->func != NULL)
+    {
+      self->changed = g_signal_connect (monitor, "network-changed", G_CALLBACK (on_network_changed), self);
+      self->monitor = g_steal_pointer (&monitor);
+      kith_debug ("changes of the network are heard of from %s", G_OBJECT_TYPE_NAME (self->monitor));
+    }
+  waking_unref (self);
+}
+
+/* --- */
+
+KithWaking *
+kith_waking_new (KithWakingFunc func, gpointer data)
+{
+  KithWaking *self = g_new0 (KithWaking, 1);
+  g_autoptr (GTask) task = NULL;
+
+  g_ref_count_init (&self->ref);
+  self->func = func;
+  self->data = data;
+  self->cancellable = g_cancellable_new ();
+  g_bus_get (G_BUS_TYPE_SYSTEM, self->cancellable, on_system_bus, waking_ref (self));
+  task = g_task_new (NULL, self->cancellable, on_monitor, waking_ref (self));
+  g_task_set_return_on_cancel (task, TRUE);
+  g_task_run_in_thread (task, find_monitor);
+  return self;
+}
+
+void
+kith_waking_free (KithWaking *self)
+{
+  self->func = NULL;
+  g_cancellable_cancel (self->cancellable);
+  g_clear_handle_id (&self->together, g_source_remove);
+  if (self->sleep_signal != 0)
+    g_dbus_connection_signal_unsubscribe (self->system, self->sleep_signal);
+  g_clear_object (&self->system);
+  g_clear_signal_handler (&self->changed, self->monitor);
+  g_clear_object (&self->monitor);
+  waking_unref (self);
+}

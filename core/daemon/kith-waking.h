@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tells when the world may be another one: the computer woke up, or its network changed. Main thread. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef struct _KithWaking KithWaking;
+
+/* At once, and of what follows closely only the last. */
+typedef void (*KithWakingFunc) (const char *why, gpointer data);
+
+KithWaking *kith_waking_new  (KithWakingFunc func, gpointer data);
+void        kith_waking_free (KithWaking *self);
+
+G_END_DECLS
