@@ -132,7 +132,7 @@ def test_icons(stage):
 def test_translated(stage):
     """What menus and software centres show speaks the languages of po/."""
     for language in [line for line in (TOP / 'po/LINGUAS').read_text().split('\n') if line and line[0] != '#']:
-        for word in ('Messages between friends', 'Open the chat'):
+        for word in ('Messages between friends', 'A message that arrives'):
             assert f'msgid "{word}"' in (TOP / f'po/{language}.po').read_text(), word
         assert f'\nComment[{language}]=' in stage.path('{datadir}/applications/im.kith.Kith.desktop').read_text()
         assert f'xml:lang="{language}"' in stage.path('{datadir}/metainfo/im.kith.Kith.metainfo.xml').read_text()
