@@ -107,7 +107,7 @@ backup (KithCli *cli, int argc, char **argv)
   if (!save (argv[0], bytes, n, cli->force, &error))
     return kith_cli_fail (cli, KITH_CLI_ERROR, "%s", error->message);
   if (cli->json)
-    puts ("{}");
+    kith_cli_print_member (cli, "file", argv[0]);
   else
     printf (
         _ ("Identity and contacts are in %s. Keep it, and its passphrase, in two places; messages are not in it.\n"),

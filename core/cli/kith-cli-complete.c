@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COMMON_OPTIONS "--profile --config --data --json"
+
 /* The words of "[enable ID | disable ID]" that are typed as they are: those in lower case. */
 static char *
 make_words (const char *arguments)
@@ -20,7 +22,7 @@ make_words (const char *arguments)
 static char *
 make_options (const KithCliCommand *command)
 {
-  GString *options = g_string_new ("--profile --config --data --json --help");
+  GString *options = g_string_new (COMMON_OPTIONS " --help");
 
   for (const KithCliChoice *choice = kith_cli_choices; choice->commands != NULL; choice++)
     if (kith_cli_choice_is_for (choice, command->name))
@@ -114,18 +116,33 @@ print_zsh_case (const KithCliCommand *command)
 
   printf ("      %s) compadd -- %s %s", command->name, words, options);
   if (wants_name (command))
-    fputs (" ${(f)\"$(kithctl completion names 2>/dev/null)\"}", stdout);
+    fputs (" ${(f)\"$(kithctl $where completion names 2>/dev/null)\"}", stdout);
   fputs (strcmp (command->arguments, "FILE") == 0 ? "; _files ;;\n" : " ;;\n", stdout);
 }
 
+/* As in bash: the command is the first word that belongs to no option, and what stands before it says whose friends are
+ * asked for. */
 static void
 print_zsh_all (void)
 {
-  fputs ("#compdef kithctl\n# made by: kithctl completion zsh\n_kithctl () {\n  local -a commands\n  commands=(\n",
-         stdout);
+  fputs ("#compdef kithctl\n# made by: kithctl completion zsh\n_kithctl () {\n"
+         "  local command= i\n  local -a commands where\n  commands=(\n", stdout);
   each_command (print_zsh);
-  fputs ("  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n  else\n    case $words[2] in\n",
-         stdout);
+  fputs ("  )\n"
+         "  for ((i = 2; i < CURRENT; i++)); do\n"
+         "    case $words[i] in\n"
+         "      --profile|--config|--data|-p|-c|-d) where+=($words[i] $words[i+1]); ((i++)) ;;\n"
+         "      -*) ;;\n"
+         "      *) command=$words[i]; break ;;\n"
+         "    esac\n  done\n"
+         "  case $words[CURRENT-1] in\n"
+         "    --data|-d) _files -/; return ;;\n"
+         "    --config|-c|--output) _files; return ;;\n"
+         "  esac\n"
+         "  if [[ -z $command ]]; then\n"
+         "    _describe command commands\n"
+         "    compadd -- " COMMON_OPTIONS " --version --help\n"
+         "  else\n    case $command in\n", stdout);
   each_command (print_zsh_case);
   fputs ("    esac\n  fi\n}\n_kithctl \"$@\"\n", stdout);
 }
@@ -167,6 +184,11 @@ print_names (KithCli *cli)
 
   if (answer == NULL)
     return status;
+  if (cli->json)
+    {
+      kith_cli_print_json (answer);
+      return KITH_CLI_OK;
+    }
   for (guint i = 0; i < json_array_get_length (json_node_get_array (answer)); i++)
     puts (kith_cli_string (json_array_get_object_element (json_node_get_array (answer), i), "username"));
   return KITH_CLI_OK;

@@ -3,16 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static char *
-print_duration (gint64 seconds)
-{
-  if (seconds >= 86400)
-    return g_strdup_printf (_("%" G_GINT64_FORMAT " d %" G_GINT64_FORMAT " h"), seconds / 86400, seconds / 3600 % 24);
-  if (seconds >= 3600)
-    return g_strdup_printf (_("%" G_GINT64_FORMAT " h %" G_GINT64_FORMAT " min"), seconds / 3600, seconds / 60 % 60);
-  return g_strdup_printf (_("%" G_GINT64_FORMAT " min %" G_GINT64_FORMAT " s"), seconds / 60, seconds % 60);
-}
-
 static int
 status (KithCli *cli, int argc, char **argv)
 {
@@ -29,12 +19,12 @@ status (KithCli *cli, int argc, char **argv)
       kith_cli_print_json (answer);
       return KITH_CLI_OK;
     }
-  uptime = print_duration (kith_cli_int (object, "uptime_seconds"));
+  uptime = kith_cli_duration (kith_cli_int (object, "uptime_seconds"));
   kith_cli_print_pair (cli, _("status"), "%s", kith_cli_string (object, "status"));
   kith_cli_print_pair (cli, _("username"), "%s", kith_cli_string (object, "username"));
   kith_cli_print_pair (cli, _("fingerprint"), "%s", kith_cli_string (object, "node_id"));
-  kith_cli_print_pair (cli, _("friends"), "%" G_GINT64_FORMAT, kith_cli_int (object, "friends_count"));
-  kith_cli_print_pair (cli, _("peer port"), "%" G_GINT64_FORMAT, kith_cli_int (object, "peer_port"));
+  kith_cli_print_pair (cli, _("friends"), "%lld", (long long) kith_cli_int (object, "friends_count"));
+  kith_cli_print_pair (cli, _("peer port"), "%lld", (long long) kith_cli_int (object, "peer_port"));
   kith_cli_print_pair (cli, _ ("mailbox"), "%s",
                        kith_cli_bool (object, "supabase_connected") ? _ ("connected") : _ ("not connected"));
   kith_cli_print_pair (cli, _("running for"), "%s", uptime);
@@ -59,8 +49,12 @@ print_plugin (KithCli *cli, JsonObject *plugin)
   if (*why != '\0')
     printf ("    %s\n", why);
   if (slow != NULL && JSON_NODE_HOLDS_OBJECT (slow))
-    printf (_ ("    slow: %s kept the loop for %" G_GINT64_FORMAT " ms\n"),
-            kith_cli_string (json_node_get_object (slow), "handler"), kith_cli_int (json_node_get_object (slow), "ms"));
+    {
+      printf ("    ");
+      printf (_("slow: %s kept the loop for %lld ms"), kith_cli_string (json_node_get_object (slow), "handler"),
+              (long long) kith_cli_int (json_node_get_object (slow), "ms"));
+      putchar ('\n');
+    }
 }
 
 static int
@@ -119,7 +113,7 @@ presence (KithCli *cli, int argc, char **argv)
   if (cli->json)
     kith_cli_print_json (answer);
   else
-    puts (kith_cli_string (json_node_get_object (answer), "status"));
+    puts (kith_cli_say_presence (kith_cli_string (json_node_get_object (answer), "status")));
   return KITH_CLI_OK;
 }
 
@@ -218,7 +212,7 @@ config (KithCli *cli, int argc, char **argv)
   return kith_cli_fail (cli, KITH_CLI_USAGE, _("kithctl config [list | get NAME | set NAME VALUE | reset NAME]"));
 }
 
-/* --- token, doctor, store */
+/* --- token, store */
 
 static int
 token (KithCli *cli, int argc, char **argv)
@@ -233,43 +227,6 @@ token (KithCli *cli, int argc, char **argv)
   else
     puts (kith_cli_string (json_node_get_object (answer), "token"));
   return KITH_CLI_OK;
-}
-
-/* What a user pastes into a report: without the name of the account that stands in every path. */
-static char *
-redact (const char *text)
-{
-  g_auto (GStrv) parts = g_strsplit (text, g_get_home_dir (), -1);
-
-  return g_strjoinv ("~", parts);
-}
-
-static int
-doctor (KithCli *cli, int argc, char **argv)
-{
-  int code, worst = KITH_CLI_OK;
-  g_autoptr (JsonNode) answer = kith_cli_ask (cli, "GET", NULL, &code, "admin/doctor");
-  JsonArray *checks;
-
-  if (answer == NULL)
-    return code;
-  checks = json_object_get_array_member (json_node_get_object (answer), "checks");
-  for (guint i = 0; i < json_array_get_length (checks); i++)
-    {
-      JsonObject *check = json_array_get_object_element (checks, i);
-      gboolean ok = kith_cli_bool (check, "ok");
-      g_autofree char *redacted = redact (kith_cli_string (check, "message"));
-      g_autofree char *text = kith_cli_clean (redacted, "    ");
-
-      if (!ok)
-        worst = KITH_CLI_ERROR;
-      if (!cli->json)
-        printf ("%s%-4s%s %-18s %s\n", kith_cli_colour (cli, ok ? "32" : "31"), ok ? _ ("ok") : _ ("BAD"),
-                kith_cli_colour (cli, "0"), kith_cli_string (check, "name"), text);
-    }
-  if (cli->json)
-    kith_cli_print_json (answer);
-  return worst;
 }
 
 static int
@@ -316,7 +273,7 @@ const KithCliCommand kith_cli_daemon[] = {
   { "plugins", "[enable ID | disable ID]", N_("List the plugins, or switch one on or off"), 0, 2, plugins },
   { "config", "[list | get NAME | set NAME VALUE | reset NAME]", N_("Show and change settings"), 0, 3, config },
   { "token", "", N_("Show the API's token"), 0, 0, token },
-  { "doctor", "", N_("Say what is the matter"), 0, 0, doctor },
+  { "doctor", "", N_("Say what is the matter, in a report that may be shown to others"), 0, 0, kith_cli_doctor },
   { "store", "[retry | anew | restore COPY]", N_("Show the database, or decide about a damaged one"), 0, 2, store },
   { NULL },
 };

@@ -122,8 +122,16 @@ trace (KithCli *cli, int argc, char **argv)
 
 /* --- export: page by page, so that neither side holds more than one */
 
+static guint64
+read_number (SoupMessageHeaders *headers, const char *name)
+{
+  const char *text = soup_message_headers_get_one (headers, name);
+
+  return text == NULL ? 0 : g_ascii_strtoull (text, NULL, 10);
+}
+
 static int
-export_pages (KithCli *cli, const char *query, GOutputStream *out)
+export_pages (KithCli *cli, const char *query, GOutputStream *out, guint64 *total)
 {
   g_autofree char *after = NULL;
   Progress progress = { FALSE, 0 };
@@ -148,8 +156,8 @@ export_pages (KithCli *cli, const char *query, GOutputStream *out)
           break;
         }
       headers = soup_message_get_response_headers (message);
-      progress_draw (&progress, g_ascii_strtoull (soup_message_headers_get_one (headers, "Kith-Done"), NULL, 10),
-                     g_ascii_strtoull (soup_message_headers_get_one (headers, "Kith-Total"), NULL, 10));
+      *total = read_number (headers, "Kith-Total");
+      progress_draw (&progress, read_number (headers, "Kith-Done"), *total);
       g_free (after);
       after = g_strdup (soup_message_headers_get_one (headers, "Kith-Next"));
     }
@@ -166,13 +174,18 @@ export_to (KithCli *cli, const char *query, const char *path)
   g_autoptr (GFileOutputStream) out
       = cli->force ? g_file_replace (file, NULL, FALSE, G_FILE_CREATE_PRIVATE, NULL, &error)
                    : g_file_create (file, G_FILE_CREATE_PRIVATE, NULL, &error);
+  guint64 total = 0;
   int status;
 
   if (out == NULL)
     return kith_cli_fail (cli, KITH_CLI_ERROR, _("cannot write “%s”: %s"), path, error->message);
-  status = export_pages (cli, query, G_OUTPUT_STREAM (out));
+  status = export_pages (cli, query, G_OUTPUT_STREAM (out), &total);
   if (!g_output_stream_close (G_OUTPUT_STREAM (out), NULL, &error) && status == KITH_CLI_OK)
     return kith_cli_fail (cli, KITH_CLI_ERROR, _("cannot write “%s”: %s"), path, error->message);
+  if (status == KITH_CLI_OK && cli->json)
+    printf ("{\"messages\":%" G_GUINT64_FORMAT "}\n", total);
+  else if (status == KITH_CLI_OK)
+    printf (ngettext ("%lu message is in %s.\n", "%lu messages are in %s.\n", (gulong) total), (gulong) total, path);
   return status;
 }
 
@@ -185,11 +198,14 @@ export_history (KithCli *cli, int argc, char **argv)
   g_autofree char *query
       = g_strdup_printf ("format=%s%s%s", kind, peer == NULL ? "" : "&peer=", peer == NULL ? "" : peer);
   g_autoptr (GOutputStream) out = NULL;
+  guint64 total = 0;
 
   if (cli->output != NULL && strcmp (cli->output, "-") != 0)
     return export_to (cli, query, cli->output);
   out = g_unix_output_stream_new (STDOUT_FILENO, FALSE);
-  return export_pages (cli, query, out);
+  if (cli->json && strcmp (format, "jsonl") != 0)
+    return kith_cli_fail (cli, KITH_CLI_USAGE, _("“%s” is not JSON: give --output FILE, or leave --json out"), format);
+  return export_pages (cli, query, out, &total);
 }
 
 /* --- import: from the end of the file to its beginning, since each part goes before what is there */
@@ -320,7 +336,13 @@ import_all (KithCli *cli, Import *import)
   if (cli->json)
     printf ("{\"imported\":%" G_GUINT64_FORMAT ",\"known\":%" G_GUINT64_FORMAT "}\n", import->imported, import->known);
   else
-    printf (_("%lu messages are new, %lu were there already.\n"), (gulong) import->imported, (gulong) import->known);
+    {
+      printf (ngettext ("%lu message is new.\n", "%lu messages are new.\n", (gulong) import->imported),
+              (gulong) import->imported);
+      printf (ngettext ("%lu message was there already.\n", "%lu messages were there already.\n",
+                        (gulong) import->known),
+              (gulong) import->known);
+    }
   return KITH_CLI_OK;
 }
 

@@ -9,17 +9,10 @@
 void
 kith_cli_page_begin (KithCli *cli)
 {
-  const char *pager = g_getenv ("PAGER");
+  g_autofree char *less = g_find_program_in_path ("less");
+  const char *pager = kith_cli_choose_pager (g_getenv ("PAGER"), less != NULL);
 
-  if (cli->json || !isatty (STDOUT_FILENO) || !isatty (STDIN_FILENO))
-    return;
-  if (pager == NULL)
-    {
-      g_autofree char *less = g_find_program_in_path ("less");
-
-      pager = less != NULL ? "less -FRX" : "";
-    }
-  if (*pager == '\0' || strcmp (pager, "cat") == 0)
+  if (pager == NULL || cli->json || cli->no_pager || !isatty (STDOUT_FILENO) || !isatty (STDIN_FILENO))
     return;
   if (strstr (pager, "less") == NULL)
     cli->colour = FALSE;             /* others show the codes */

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_WIDTH 20
+#define STATE_WIDTH 9
+
 static int
 invite (KithCli *cli, int argc, char **argv)
 {
@@ -89,16 +92,19 @@ print_friend (KithCli *cli, JsonObject *friend)
   const char *state = kith_cli_string (friend, "status");
   gboolean online = kith_cli_bool (friend, "online");
   g_autofree char *seen = kith_cli_time (kith_cli_string (friend, "last_seen"));
-  gint64 unread = kith_cli_int (friend, "unread");
+  g_autofree char *padded = kith_cli_pad (name, NAME_WIDTH);
+  g_autofree char *shown = NULL;
+  gulong unread = (gulong) MAX (kith_cli_int (friend, "unread"), 0);
 
   if (*state == '\0')
     state = online ? "online" : "offline";
-  printf ("%s%-20s%s %s%-9s%s", kith_cli_colour (cli, "1"), name, kith_cli_colour (cli, "0"),
-          kith_cli_colour (cli, online ? "32" : "2"), state, kith_cli_colour (cli, "0"));
+  shown = kith_cli_pad (kith_cli_say_presence (state), STATE_WIDTH);
+  printf ("%s%s%s %s%s%s", kith_cli_colour (cli, "1"), padded, kith_cli_colour (cli, "0"),
+          kith_cli_colour (cli, online ? "32" : "2"), shown, kith_cli_colour (cli, "0"));
   if (!online && strcmp (seen, "-") != 0)
     printf (_(" last seen %s"), seen);
   if (unread > 0)
-    printf (_(" %" G_GINT64_FORMAT " unread"), unread);
+    printf (ngettext (" %lu unread message", " %lu unread messages", unread), unread);
   if (kith_cli_bool (friend, "verified"))
     printf ("%s", _(" verified"));
   if (kith_cli_bool (friend, "blocked"))
@@ -114,7 +120,9 @@ print_request (KithCli *cli, JsonObject *request)
   g_autofree char *text = kith_cli_clean (*note != '\0' ? note : kith_cli_string (request, "message"), "    ");
   g_autofree char *when = kith_cli_time (kith_cli_string (request, "received_at"));
 
-  printf ("%s%-20s%s %s %s\n    %s\n", kith_cli_colour (cli, "1"), name, kith_cli_colour (cli, "0"), when,
+  g_autofree char *padded = kith_cli_pad (name, NAME_WIDTH);
+
+  printf ("%s%s%s %s %s\n    %s\n", kith_cli_colour (cli, "1"), padded, kith_cli_colour (cli, "0"), when,
           kith_cli_string (request, "fingerprint"), text);
 }
 
@@ -171,8 +179,8 @@ verify (KithCli *cli, int argc, char **argv)
     }
   if (!cli->json)
     {
-      printf (_ ("The safety number with %s:\n\n    %s\n\n"), name,
-              kith_cli_string (json_node_get_object (answer), "safety_number"));
+      printf (_("The safety number with %s:"), name);
+      printf ("\n\n    %s\n\n", kith_cli_string (json_node_get_object (answer), "safety_number"));
       printf (_("Compare it with what %s sees, face to face or on the phone.\n"), name);
       fflush (stdout);
     }

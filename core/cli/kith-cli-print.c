@@ -5,6 +5,9 @@
 
 #define ISOLATE "\xe2\x81\xa8"            /* U+2068, first strong isolate */
 #define POP_ISOLATE "\xe2\x81\xa9"        /* U+2069 */
+#define TEXT_INDENT "    "
+#define PAIR_WIDTH 18
+#define PAIR_INDENT "                   "   /* PAIR_WIDTH and a blank */
 #define REPLACEMENT "\xef\xbf\xbd"
 
 static gboolean
@@ -68,16 +71,30 @@ kith_cli_colour (KithCli *cli, const char *sgr)
 void
 kith_cli_print_pair (KithCli *cli, const char *name, const char *format, ...)
 {
-  g_autofree char *text = NULL;
-  g_autofree char *clean = NULL;
-  gint width = 18 - (gint) g_utf8_strlen (name, -1);
+  g_autofree char *label = kith_cli_clean (name, NULL);
+  g_autofree char *padded = kith_cli_pad (label, PAIR_WIDTH);
+  g_autofree char *text = NULL, *clean = NULL, *wrapped = NULL;
   va_list arguments;
 
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  clean = kith_cli_clean (text, "                   ");
-  printf ("%s%s%s%*s %s\n", kith_cli_colour (cli, "2"), name, kith_cli_colour (cli, "0"), MAX (width, 0), "", clean);
+  clean = kith_cli_clean (text, PAIR_INDENT);
+  wrapped = kith_cli_wrap (clean, kith_cli_width (padded) + 1, PAIR_INDENT, cli->columns);
+  printf ("%s%s%s %s\n", kith_cli_colour (cli, "2"), padded, kith_cli_colour (cli, "0"), wrapped);
+}
+
+void
+kith_cli_print_member (KithCli *cli, const char *name, const char *value)
+{
+  g_autoptr (JsonObject) object = json_object_new ();
+  g_autoptr (JsonNode) root = json_node_init_object (json_node_alloc (), object);
+
+  if (value == NULL)
+    json_object_set_null_member (object, name);
+  else
+    json_object_set_string_member (object, name, value);
+  kith_cli_print_json (root);
 }
 
 char *
@@ -132,12 +149,15 @@ kith_cli_print_message (KithCli *cli, JsonObject *message)
 {
   g_autofree char *when = kith_cli_time (kith_cli_string (message, "timestamp"));
   g_autofree char *from = kith_cli_clean (kith_cli_string (message, "from"), NULL);
-  g_autofree char *text = kith_cli_clean (kith_cli_string (message, "text"), "    ");
+  g_autofree char *text = kith_cli_clean (kith_cli_string (message, "text"), TEXT_INDENT);
+  g_autofree char *wrapped = kith_cli_wrap (kith_cli_bool (message, "deleted") ? _("(deleted)") : text,
+                                            kith_cli_width (when) + kith_cli_width (from) + 3, TEXT_INDENT,
+                                            cli->columns);
   gboolean sent = strcmp (kith_cli_string (message, "direction"), "sent") == 0;
   const char *dim = kith_cli_colour (cli, "2"), *back = kith_cli_colour (cli, "0");
 
   if (*kith_cli_string (message, "gap") != '\0')
     printf ("%s%s%s\n", dim, _("… something that they sent before this has not come"), back);
-  printf ("%s%s%s %s%s%s: %s%s%s%s\n", dim, when, back, kith_cli_colour (cli, sent ? "36" : "1"), from, back,
-          kith_cli_bool (message, "deleted") ? _("(deleted)") : text, dim, message_mark (message), back);
+  printf ("%s%s%s %s%s%s: %s%s%s%s\n", dim, when, back, kith_cli_colour (cli, sent ? "36" : "1"), from, back, wrapped,
+          dim, message_mark (message), back);
 }

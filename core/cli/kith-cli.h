@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include <glib/gi18n.h>
+#include "kith-locale.h"
 #include <json-glib/json-glib.h>
 #include <libsoup/soup.h>
 #include <stdio.h>
@@ -18,9 +18,10 @@ typedef struct
   gboolean json, version;
   char *note, *since, *epoch, *before, *peer, *format, *output, *reply_to;
   gint limit, passphrase_fd;
-  gboolean yes, force, anew, everyone;
+  gboolean yes, force, anew, everyone, no_pager;
 
   gboolean colour;
+  gint columns;              /* of the terminal; 0: none, so nothing is wrapped */
   FILE *pager;
   char *socket;
   SoupSession *session;
@@ -82,6 +83,17 @@ const char *kith_cli_string       (JsonObject *object, const char *member); /* "
 gboolean    kith_cli_bool         (JsonObject *object, const char *member);
 gint64      kith_cli_int          (JsonObject *object, const char *member);
 void        kith_cli_print_message (KithCli *cli, JsonObject *message);
+void        kith_cli_print_member (KithCli *cli, const char *name, const char *value);   /* {"name":"value"}, or null */
+
+/* kith-cli-text.c. Columns of a terminal: wide characters take two, combining ones none. The texts are clean. */
+gint        kith_cli_width        (const char *text);
+char       *kith_cli_pad          (const char *text, gint width);           /* full; never cut */
+/* full; breaks at blanks. start: the column of the first line; columns 0: as it is. */
+char       *kith_cli_wrap         (const char *text, gint start, const char *indent, gint columns);
+char       *kith_cli_duration     (gint64 seconds);                         /* full */
+const char *kith_cli_say_presence (const char *state); /* for people; as it is when it is unknown */
+/* nullable: none. wanted: $PAGER */
+const char *kith_cli_choose_pager (const char *wanted, gboolean has_less);
 
 /* kith-cli-secret.c: from --passphrase-fd or the terminal, without an echo; wipe and g_free(). */
 char       *kith_cli_read_passphrase (KithCli *cli, gboolean twice, GError **error);
@@ -91,7 +103,10 @@ gboolean    kith_cli_confirm      (KithCli *cli, const char *question);
 void        kith_cli_page_begin   (KithCli *cli);
 void        kith_cli_page_end     (KithCli *cli);
 
+/* kith-cli-read.c. full, nullable: the "before" of the page that comes before this one */
+char       *kith_cli_find_before  (JsonNode *page);
 int         kith_cli_read         (KithCli *cli, int argc, char **argv);
+int         kith_cli_doctor       (KithCli *cli, int argc, char **argv);
 int         kith_cli_completion   (KithCli *cli, int argc, char **argv);
 
 /* kith-cli-tail.c */

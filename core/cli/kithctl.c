@@ -4,9 +4,11 @@
 #include "kith-settings.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define DEFAULT_LIMIT 50
+#define COLUMNS_MIN 40          /* narrower, wrapping only tears apart */
 
 const KithCliCommand *const kith_cli_rooms[] = {
   kith_cli_daemon, kith_cli_people, kith_cli_messages, kith_cli_change, kith_cli_history, kith_cli_backup, kith_cli_key,
@@ -33,6 +35,7 @@ const KithCliChoice kith_cli_choices[] = {
   { " history search ",
     { "before", 'b', 0, G_OPTION_ARG_FILENAME, AT (before), N_ ("Only what is older than this message"), "ID" } },
   { " search ", { "peer", 0, 0, G_OPTION_ARG_FILENAME, AT (peer), N_ ("Only what was said with them"), "NAME" } },
+  { " history ", { "no-pager", 0, 0, G_OPTION_ARG_NONE, AT (no_pager), N_ ("Print it, without a pager"), NULL } },
   { " export ", { "format", 0, 0, G_OPTION_ARG_FILENAME, AT (format), N_ ("jsonl (the default) or text"), "FORMAT" } },
   { " export ",
     { "output", 0, 0, G_OPTION_ARG_FILENAME, AT (output), N_ ("Write to this file, not to standard output"), "FILE" } },
@@ -89,13 +92,14 @@ make_entries (KithCli *cli, const KithCliCommand *command)
 static char *
 describe (void)
 {
-  GString *text = g_string_new (_("Commands:\n"));
+  GString *text = g_string_new (_("Commands:"));
 
+  g_string_append_c (text, '\n');
   for (guint room = 0; kith_cli_rooms[room] != NULL; room++)
     for (const KithCliCommand *command = kith_cli_rooms[room]; command->name != NULL; command++)
       g_string_append_printf (text, "  %-16s %s\n", command->name, _(command->summary));
-  g_string_append (text, _ ("\n“kithctl COMMAND --help” tells more. Exit status: 0 fine, 1 an error that kithd told, 2 "
-                            "wrong use, 3 no kithd there."));
+  g_string_append_printf (text, "\n%s\n%s", _("“kithctl COMMAND --help” tells more."),
+                          _("Exit status: 0 fine, 1 an error that kithd told, 2 wrong use, 3 no kithd there."));
   return g_string_free (text, FALSE);
 }
 
@@ -156,6 +160,17 @@ run_command (KithCli *cli, const KithCliCommand *command, int argc, char **argv)
   return command->run (cli, argc, argv);
 }
 
+/* 0: standard output is none. */
+static gint
+find_columns (void)
+{
+  struct winsize size;
+
+  if (!isatty (STDOUT_FILENO) || ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+    return 0;
+  return size.ws_col >= COLUMNS_MIN ? size.ws_col : 0;
+}
+
 static int
 check (KithCli *cli)
 {
@@ -166,6 +181,7 @@ check (KithCli *cli)
                           _ ("the profile “%s” cannot be: its name is a-z, then up to 15 of a-z 0-9 _"), cli->profile);
   cli->colour = !cli->json && isatty (STDOUT_FILENO) && g_getenv ("NO_COLOR") == NULL
                 && g_strcmp0 (g_getenv ("TERM"), "dumb") != 0;
+  cli->columns = cli->json ? 0 : find_columns ();
   return KITH_CLI_OK;
 }
 
@@ -196,7 +212,10 @@ parse_and_run (KithCli *cli, int argc, char **argv)
     return kith_cli_fail (cli, KITH_CLI_USAGE, "%s", error->message);
   if (cli->version)
     {
-      puts ("kithctl " KITH_CLI_VERSION);
+      if (cli->json)
+        kith_cli_print_member (cli, "version", KITH_CLI_VERSION);
+      else
+        puts ("kithctl " KITH_CLI_VERSION);
       return KITH_CLI_OK;
     }
   status = check (cli);

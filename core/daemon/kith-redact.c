@@ -9,13 +9,34 @@
 #define SHOWN 4
 #define AFTER_ADDRESS " \t\n,;\"'()"
 
+/* What a username is made of, and a little more, so that an address is one word. */
+static gboolean
+is_word_char (char c)
+{
+  return g_ascii_isalnum (c) || c == '_' || c == '-' || c == '.' || c == '~';
+}
+
 /* --- paths */
 
 static void
 replace_folder (GString *text, const char *folder, const char *by)
 {
-  if (folder != NULL && folder[0] == '/' && folder[1] != '\0')
-    g_string_replace (text, folder, by, 0);
+  gsize n = folder == NULL ? 0 : strlen (folder), at = 0;
+  const char *found;
+
+  while (n > 1 && (found = strstr (text->str + at, folder)) != NULL)
+    {
+      at = (gsize) (found - text->str);
+      /* Not /srv/annabel for /srv/ann. */
+      if (is_word_char (found[n]))
+        {
+          at += n;
+          continue;
+        }
+      g_string_erase (text, (gssize) at, (gssize) n);
+      g_string_insert (text, (gssize) at, by);
+      at += strlen (by);
+    }
 }
 
 static void
@@ -27,13 +48,7 @@ replace_user (GString *text, const char *user)
     g_string_replace (text, part, "/USER/", 0);
 }
 
-/* --- words: what a username is made of, and a little more, so that an address is one */
-
-static gboolean
-is_word_char (char c)
-{
-  return g_ascii_isalnum (c) || c == '_' || c == '-' || c == '.' || c == '~';
-}
+/* --- words */
 
 static gboolean
 is_hex (const char *word, gsize n)
