@@ -93,7 +93,7 @@ def test_the_list_is_sorted_and_sound():
     assert names == sorted(names) and len(set(names)) == len(names)
     for line in lines:
         assert len(line) in (2, 3) and (line[1] == '-' or line[1].split(':')[0] in ('cmd', 'pc', 'py')), line
-        assert len(line) == 2 or line[2] in ('tests', 'extra'), line
+        assert len(line) == 2 or line[2] in ('tests', 'extra', 'flatpak', 'debian'), line
 
 
 @pytest.mark.parametrize('script', ['tests/run.sh', 'data/quickstart.sh'])
