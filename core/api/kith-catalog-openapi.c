@@ -195,6 +195,18 @@ get_tag (const KithRoute *route)
 }
 
 static void
+write_server (KithJsonWriter *w, const char *url, const char *doc)
+{
+  kith_json_writer_key (w, "servers");
+  kith_json_writer_begin_array (w);
+  kith_json_writer_begin_object (w);
+  kith_json_writer_member_string (w, "url", url);
+  kith_json_writer_member_string (w, "description", doc);
+  kith_json_writer_end_object (w);
+  kith_json_writer_end_array (w);
+}
+
+static void
 write_operation (KithJsonWriter *w, const KithRoute *route, const char *path)
 {
   g_autofree char *method = g_ascii_strdown (route->spec->method, -1);
@@ -210,6 +222,8 @@ write_operation (KithJsonWriter *w, const KithRoute *route, const char *path)
   kith_json_writer_begin_array (w);
   kith_json_writer_string (w, get_tag (route));
   kith_json_writer_end_array (w);
+  if (route->spec == &kith_events_route)
+    write_server (w, "ws://127.0.0.1:8081", "the setting events-port");
   write_parameters (w, route);
   if (route->spec->body != NULL)
     write_body (w, route->spec->body);
@@ -231,18 +245,6 @@ print_path (const KithRoute *route)
   return g_string_free (path, FALSE);
 }
 
-static void
-write_server (KithJsonWriter *w, const char *url, const char *doc)
-{
-  kith_json_writer_key (w, "servers");
-  kith_json_writer_begin_array (w);
-  kith_json_writer_begin_object (w);
-  kith_json_writer_member_string (w, "url", url);
-  kith_json_writer_member_string (w, "description", doc);
-  kith_json_writer_end_object (w);
-  kith_json_writer_end_array (w);
-}
-
 /* No route of the catalog, since its answer is a WebSocket, but a call like any other for who reads about it. */
 static void
 write_events_path (KithJsonWriter *w)
@@ -252,7 +254,6 @@ write_events_path (KithJsonWriter *w)
 
   kith_json_writer_key (w, "/events");
   kith_json_writer_begin_object (w);
-  write_server (w, "ws://127.0.0.1:8081", "the setting events-port");
   write_operation (w, &route, "/events");
   kith_json_writer_end_object (w);
 }

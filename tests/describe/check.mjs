@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// check.mjs MODULES openapi FILE | events SCHEMA FILE | answers OPENAPI FILE: prints a JSON array of what is wrong.
+// check.mjs MODULES openapi FILE | events SCHEMA FILE | answers OPENAPI FILE | bodies OPENAPI FILE: prints a JSON array of what is wrong.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -54,5 +54,19 @@ function checkAnswers(openapi, file) {
   });
 }
 
-const checks = { openapi: checkOpenapi, events: checkEvents, answers: checkAnswers };
+// Each case: {route: "POST /messages", body}
+function checkBodies(openapi, file) {
+  const ajv = makeAjv();
+  const api = read(openapi);
+  ajv.addSchema(api, 'api');
+  return read(file).flatMap((one) => {
+    const [method, path] = one.route.split(' ');
+    const at = `#/paths/${path.replaceAll('~', '~0').replaceAll('/', '~1')}/${method.toLowerCase()}/requestBody/content/application~1json/schema`;
+    const validate = ajv.getSchema(`api${at.replaceAll('{', '%7B').replaceAll('}', '%7D')}`);
+    if (validate === undefined) return [{ route: one.route, error: 'takes no body' }];
+    return validate(one.body) ? [] : [{ route: one.route, body: one.body, errors: validate.errors }];
+  });
+}
+
+const checks = { openapi: checkOpenapi, events: checkEvents, answers: checkAnswers, bodies: checkBodies };
 console.log(JSON.stringify(await checks[what](...files), null, 1));

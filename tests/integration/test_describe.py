@@ -109,7 +109,7 @@ def test_events_are_as_the_tables_of_the_specification_say():
             data = resolve(schema, schema['$defs'][f'{direction}.{name}']['properties']['data'])
             members, needed = parse_shape(shape)
             assert set(data['properties']) == members, name
-            assert set(data['required']) - {'read'} == needed - {'read'}, name
+            assert set(data.get('required', [])) - {'read'} == needed - {'read'}, name
 
 
 def get_content(api, what):
@@ -148,11 +148,93 @@ def test_every_route_says_what_it_answers():
             for status in good:
                 answer = operation['responses'][status]
                 assert answer['description'], where
-                assert status == '204' or answer['content'], where
+                assert status in ('101', '204') or answer['content'], where
             for status in operation['responses']:
                 if status >= '400':
                     schema = resolve(api, operation['responses'][status])['content']['application/json']['schema']
                     assert schema == {'$ref': '#/components/schemas/Error'}, where
+
+
+def test_the_websocket_and_the_texts_are_described():
+    paths = json.loads(describe('openapi'))['paths']
+    events = paths['/events']['get']
+    assert {'101', '400', '403', '426', '503'} <= set(events['responses']) and 'content' not in events['responses']['101']
+    assert {one['name']: one['required'] for one in events['parameters']} == {'since': False, 'epoch': False}
+    assert events['servers'][0]['url'].startswith('ws://')
+    assert set(paths['/admin/export']['get']['responses']['200']['content']) == {'application/x-ndjson', 'text/plain'}
+    assert set(paths['/metrics']['get']['responses']['200']['content']) == {'text/plain'}
+
+
+# --- data/docs/local-api.md
+
+PAGE = (TOP / 'data' / 'docs' / 'local-api.md').read_text()
+
+
+def cells(text):
+    """Rows of its tables: what stands in backticks in the first cell, and the rest."""
+    for line in text.splitlines():
+        parts = [part.strip() for part in line.split(' | ')]
+        if line.startswith('| `') and len(parts) >= 2:
+            yield re.findall(r'`([^`]*)`', parts[0]), parts[1:]
+
+
+def get_shape(text):
+    """The first `{a, b?}` or `[{a, b?}]` of a cell, without what its members hold."""
+    found = re.search(r'`\[?\{(.*?)\}\]?`', text)
+    return parse_shape(re.sub(r': *(\[[^]]*\]|\{[^}]*\})', '', found.group(1))) if found else None
+
+
+def test_the_pages_events_are_the_schemas():
+    schema = json.loads(describe('schema'))
+    for direction, title in (('server', 'What the daemon says'), ('client', 'What a client says')):
+        section = PAGE.partition(f'### {title}')[2].partition('\n### ')[0]
+        shapes = {name: get_shape(rest[0]) for names, rest in cells(section) for name in names}
+        known = {name.partition('.')[2] for name in schema['$defs'] if name.startswith(direction + '.')}
+        assert set(shapes) == known
+        for name, shape in shapes.items():
+            data = resolve(schema, schema['$defs'][f'{direction}.{name}']['properties']['data'])
+            assert shape == (set(data['properties']), set(data.get('required', []))) or name == 'new_message', name
+    message = resolve(schema, schema['$defs']['server.new_message']['properties']['data'])
+    members, needed = parse_shape(re.search(r'A Message is `\{(.*?)\}`', PAGE).group(1))
+    assert members == set(message['properties']) and needed - {'read'} == set(message['required']) - {'read'}
+
+
+def test_the_pages_calls_are_the_routes():
+    api = json.loads(describe('openapi'))
+    paths = {re.sub(r'\{\w+\}', ':', path): methods for path, methods in api['paths'].items()}
+    text = re.sub(r':\w+', ':', PAGE)
+    for path in paths:
+        parts = path.split('/')
+        assert path.startswith(('/admin', '/plugins/')) or path in text or '…/' + parts[-1] in text, f'the page does not have {path}'
+    for names, rest in cells(PAGE):
+        for name in names:
+            found = re.match(r'(GET|POST|PUT|PATCH|DELETE) (/[^ ?]*)', name)
+            what = paths.get(re.sub(r':\w+', ':', found.group(2)), {}).get(found.group(1).lower()) if found else None
+            if what is None:
+                assert not found or '*' in name, f'{name} is no route'
+                continue
+            body = re.search(r' \{(.*)\}$', name)
+            if body:
+                asked = get_content(api, what['requestBody'])
+                members, needed = parse_shape(body.group(1))
+                assert members <= set(asked['properties']) and set(asked.get('required', [])) <= needed | members, name
+            good = next(answer for status, answer in what['responses'].items() if status < '300')
+            shape = get_shape(rest[0])
+            if shape and 'application/json' in good.get('content', {}) and rest[0].startswith('`'):
+                answer = get_content(api, good | {'content': good['content']})
+                assert shape[0] == set(answer['properties']), name
+                assert not (shape[0] - shape[1]) & set(answer['required']), name
+
+
+def test_the_pages_curls_fit_the_routes(modules, tmp_path):
+    """The bodies of its examples, as examples of the OpenAPI document."""
+    cases = []
+    for method, body, url in re.findall(r"\$ curl -X (\w+) .*?-d '(.*?)' http://127.0.0.1:8080(\S+)", PAGE):
+        cases.append({'route': f"{method} {re.sub(r'/friends/bob', '/friends/{username}', url)}", 'body': json.loads(body)})
+    assert len(cases) >= 4
+    (tmp_path / 'openapi.json').write_text(describe('openapi'))
+    (tmp_path / 'bodies.json').write_text(json.dumps(cases))
+    assert check(modules, 'bodies', tmp_path / 'openapi.json', tmp_path / 'bodies.json') == []
 
 
 def test_what_is_answered_is_what_is_described(modules, pair, tmp_path):
