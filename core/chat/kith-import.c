@@ -240,7 +240,8 @@ import_line (Import *import, KithDb *db, const Line *line, GError **error)
   import->known += row.row == 0;
   import->imported += row.row != 0;
   return row.row == 0
-         || (kith_table_gap_close (db, &row, error) && kith_table_search_add (db, &row, error)
+         || ((row.sent || kith_table_gap_close (db, row.person, row.id, error))
+             && kith_table_search_add (db, &row, error)
               && (!row.reacted || add_reactions (db, line, row.row, error)));
 }
 

@@ -31,7 +31,9 @@ kith_table_gap_sent (KithDb *db, const KithMessageRow *row, GError **error)
 gboolean
 kith_table_gap_look (KithDb *db, KithMessageRow *row, const guint8 *prev, GError **error)
 {
-  KithStmt *stmt = kith_db_prepare (db, "SELECT 1 FROM message WHERE id = ? AND person = ? AND sent = 0");
+  KithStmt *stmt = kith_db_prepare (db, "SELECT 1 FROM message WHERE id = ?1 AND person = ?2 AND sent = 0"
+                                        " UNION ALL SELECT 1 FROM pending"
+                                        " WHERE message = ?1 AND person = ?2 AND final");
   KithStep step;
 
   kith_stmt_bind_blob (stmt, 1, prev, KITH_ID_BYTES);
@@ -45,13 +47,11 @@ kith_table_gap_look (KithDb *db, KithMessageRow *row, const guint8 *prev, GError
 }
 
 gboolean
-kith_table_gap_close (KithDb *db, const KithMessageRow *row, GError **error)
+kith_table_gap_close (KithDb *db, gint64 person, const guint8 *id, GError **error)
 {
   KithStmt *stmt = kith_db_prepare (db, "UPDATE message SET prev = NULL WHERE prev = ? AND sent = 0 AND person = ?");
 
-  if (row->sent)
-    return TRUE;
-  kith_stmt_bind_blob (stmt, 1, row->id, KITH_ID_BYTES);
-  kith_stmt_bind_int64 (stmt, 2, row->person);
+  kith_stmt_bind_blob (stmt, 1, id, KITH_ID_BYTES);
+  kith_stmt_bind_int64 (stmt, 2, person);
   return kith_stmt_run (stmt, error);
 }

@@ -11,9 +11,10 @@ G_BEGIN_DECLS
 void kith_table_gap_begin (KithDb *db, KithMessageRow *row);
 /* It was added: the next one follows it. */
 gboolean kith_table_gap_sent (KithDb *db, const KithMessageRow *row, GError **error);
-/* For one of theirs that names its predecessor: fills prev if that one is not here. */
+/* For one of theirs that names its predecessor: fills prev if that one is not here, and was not deleted before it
+ * came. */
 gboolean kith_table_gap_look (KithDb *db, KithMessageRow *row, const guint8 *prev, GError **error);
-/* It was added: a gap that it fills is closed. */
-gboolean kith_table_gap_close (KithDb *db, const KithMessageRow *row, GError **error);
+/* It was added, or deleted before it came: a gap that it leaves is closed. */
+gboolean kith_table_gap_close (KithDb *db, gint64 person, const guint8 *id, GError **error);
 
 G_END_DECLS

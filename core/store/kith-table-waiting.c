@@ -19,7 +19,7 @@ count_of (KithStmt *stmt, gint64 person)
 
 gboolean
 kith_table_pending_add (
-    KithDb *db, gint64 person, const guint8 *message, GBytes *content, gint64 now_ms, GError **error)
+    KithDb *db, gint64 person, const guint8 *message, GBytes *content, gboolean final, gint64 now_ms, GError **error)
 {
   KithStmt *stmt;
 
@@ -30,11 +30,13 @@ kith_table_pending_add (
       if (!kith_stmt_run (stmt, error))
         return FALSE;
     }
-  stmt = kith_db_prepare (db, "INSERT INTO pending (person, message, content, received_ms) VALUES (?, ?, ?, ?)");
+  stmt = kith_db_prepare (db, "INSERT INTO pending (person, message, content, received_ms, final)"
+                              " VALUES (?, ?, ?, ?, ?)");
   kith_stmt_bind_int64 (stmt, 1, person);
   kith_stmt_bind_blob (stmt, 2, message, KITH_ID_BYTES);
   kith_stmt_bind_bytes (stmt, 3, content);
   kith_stmt_bind_int64 (stmt, 4, now_ms);
+  kith_stmt_bind_int64 (stmt, 5, final);
   return kith_stmt_run (stmt, error);
 }
 

@@ -10,9 +10,10 @@ G_BEGIN_DECLS
 #define KITH_PENDING_DAYS 30
 #define KITH_REQUEST_ITEMS_MAX 100
 
-/* For a message that has not come. The oldest of that person is dropped when there are KITH_PENDING_MAX. */
+/* For a message that has not come; final: it was deleted. The oldest of that person is dropped when there are
+ * KITH_PENDING_MAX. */
 gboolean kith_table_pending_add (
-    KithDb *db, gint64 person, const guint8 *message, GBytes *content, gint64 now_ms, GError **error);
+    KithDb *db, gint64 person, const guint8 *message, GBytes *content, gboolean final, gint64 now_ms, GError **error);
 /* What waited for a message of that person, in order; the rows are taken away. */
 gboolean kith_table_pending_take (
     KithDb *db, gint64 person, const guint8 *message, GPtrArray *contents /* of GBytes */, GError **error);

@@ -71,7 +71,7 @@ apply_message (KithApply *apply, const KithSaid *said, GError **error)
     return FALSE;
   if (row.row == 0)
     return TRUE; /* we have it: healing brought it again */
-  if (!kith_table_gap_close (apply->db, &row, error))
+  if (!kith_table_gap_close (apply->db, row.person, row.id, error))
     return FALSE;
   kith_after_index (apply->after);
   if (!kith_table_trace_add (apply->db, row.person, row.row, apply->now_ms, KITH_TRACE_RECEIVED, apply->transport, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kith-contents.h"
 #include "kith-journal.h"
+#include "kith-table-gap.h"
 #include "kith-table-outbox.h"
 #include "kith-table-plugin.h"
 #include "kith-table-search.h"
@@ -77,7 +78,12 @@ kith_contents_tell (KithApply *apply, const char *event, GBytes *data, const gui
 gboolean
 kith_contents_wait (KithApply *apply, const KithSaid *said, GError **error)
 {
-  return kith_table_pending_add (apply->db, apply->person->id, said->id, said->bytes, apply->now_ms, error);
+  gint64 person = apply->person->id;
+  gboolean final = said->type == &kith_content_delete;
+
+  /* One that was deleted before it left them will never come: nothing is missing. */
+  return kith_table_pending_add (apply->db, person, said->id, said->bytes, final, apply->now_ms, error)
+         && (!final || kith_table_gap_close (apply->db, person, said->id, error));
 }
 
 gboolean

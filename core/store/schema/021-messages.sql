@@ -55,13 +55,14 @@ CREATE TABLE reaction (
   PRIMARY KEY (message, mine, emoji)
 ) WITHOUT ROWID;
 
--- Edits, deletions, reactions and read signs that came before their message.
+-- Edits, deletions (final), reactions and read signs that came before their message.
 CREATE TABLE pending (
   id INTEGER PRIMARY KEY,
   person INTEGER NOT NULL,
   message BLOB NOT NULL,
   content BLOB NOT NULL,
-  received_ms INTEGER NOT NULL
+  received_ms INTEGER NOT NULL,
+  final INTEGER NOT NULL
 );
 CREATE INDEX pending_message ON pending (message);
 CREATE INDEX pending_person ON pending (person);

@@ -266,11 +266,14 @@ test_converge (Net *net, gconstpointer data)
 
 #define N(n) "33333333-3333-4333-8333-00000000000" #n
 #define AFTER(n, prev) "{\"k\":\"message\",\"cid\":\"" N (n) "\",\"ts\":1,\"text\":\"t\"" prev "}"
+#define GONE(n) "{\"k\":\"delete\"," HEAD ",\"id\":\"" N (n) "\"}"
 #define PREV(n) ",\"prev\":\"" N (n) "\""
 
 static const char *const in_order[] = { AFTER (1, ""), AFTER (2, PREV (1)), AFTER (3, PREV (2)) };
 static const char *const out_of_order[] = { AFTER (3, PREV (2)), AFTER (1, ""), AFTER (2, PREV (1)) };
 static const char *const one_missing[] = { AFTER (1, ""), AFTER (3, PREV (2)), AFTER (4, PREV (3)) };
+static const char *const deleted_first[] = { AFTER (1, ""), GONE (2), AFTER (3, PREV (2)) };
+static const char *const deleted_late[] = { AFTER (1, ""), AFTER (3, PREV (2)), GONE (2) };
 static const char *const itself[] = { AFTER (1, PREV (1)) };
 
 typedef struct
@@ -345,6 +348,8 @@ test_gaps (Net *net, gconstpointer data)
   assert_gaps (side, in_order, G_N_ELEMENTS (in_order), ";;;");
   assert_gaps (side, out_of_order, G_N_ELEMENTS (out_of_order), "3→2;3→2;;");
   assert_gaps (side, one_missing, G_N_ELEMENTS (one_missing), ";3→2;3→2;");
+  assert_gaps (side, deleted_first, G_N_ELEMENTS (deleted_first), ";;;");
+  assert_gaps (side, deleted_late, G_N_ELEMENTS (deleted_late), ";3→2;;");
   assert_gaps (side, itself, G_N_ELEMENTS (itself), ";");
 }
 
