@@ -124,6 +124,22 @@ class Bench:
         self.row('300 bytes alice to bob over TCP, durable at both, 256 in flight', f'{statistics.median(speeds):.0f} /s',
                  'goal >= 15,000/s', f'{statistics.median(speeds) / 15000:.2f} of the goal')
 
+    def history_group(self):
+        """Pages, search and export over so many messages of a database of their own."""
+        self.program('history', BUILD / 'tests' / 'bench' / 'chat' / 'kith-bench-history', *(['100000'] if self.fast else []))
+
+    def validation_group(self):
+        """What a debug build checks in every event and answer costs, and what every build checks in a command."""
+        self.program('validation', BUILD / 'tests' / 'bench' / 'api' / 'bench-validation')
+
+    def program(self, group, path, *arguments):
+        done = subprocess.run([str(path), *arguments], capture_output=True, text=True, timeout=3600)
+        if done.returncode:
+            raise SystemExit(f'{path}: {done.stderr}{done.stdout}')
+        for line in done.stdout.splitlines():
+            what, _, value = line.rpartition('  ') if '  ' in line else line.rpartition(': ')
+            self.row(f'{group}: {what.strip()}', value.strip())
+
     def fanout_group(self):
         kith = self.kith('alice', bench=True)
         port = PORTS.take()
@@ -187,7 +203,7 @@ def listens(port):
 
 def main():
     fast = '--fast' in sys.argv
-    groups = [word for word in sys.argv[1:] if not word.startswith('-')] or ['start', 'latency', 'flood', 'fanout', 'idle']
+    groups = [word for word in sys.argv[1:] if not word.startswith('-')] or ['start', 'latency', 'flood', 'fanout', 'history', 'validation', 'idle']
     print(f'{os.cpu_count()} cores, {os.uname().sysname} {os.uname().release}; medians of {1 if fast else ROUNDS} rounds')
     bench = Bench(fast)
     try:

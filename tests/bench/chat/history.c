@@ -26,6 +26,7 @@ typedef struct
   gint64 people[PEOPLE];
   gboolean done, more;
   gint64 started_us, bytes;
+  char first_id[37]; /* of the page that was printed last */
 } Bench;
 
 static void
@@ -148,7 +149,11 @@ on_printed (GObject *chat, GAsyncResult *result, gpointer data)
 
   if (json == NULL)
     g_error ("%s", error->message);
+  const char *id = g_strstr_len (g_bytes_get_data (json, NULL), (gssize)g_bytes_get_size (json), "\"msg_id\":\"");
+
   bench->bytes = (gint64)g_bytes_get_size (json);
+  if (id != NULL)
+    g_strlcpy (bench->first_id, id + strlen ("\"msg_id\":\""), sizeof bench->first_id);
   bench->done = TRUE;
 }
 
@@ -169,17 +174,25 @@ report (const char *what, GArray *ms)
 }
 
 static void
-bench_page (Bench *bench, guint64 offset)
+bench_page (Bench *bench, guint64 offset, gboolean by_id)
 {
   g_autoptr (GArray) ms = g_array_new (FALSE, FALSE, sizeof (double));
-  g_autofree char *what = g_strdup_printf ("page of 50 at offset %" G_GUINT64_FORMAT, offset);
+  g_autofree char *what
+      = g_strdup_printf ("page of 50 %s %" G_GUINT64_FORMAT, by_id ? "before the message at" : "at offset", offset);
+  g_autofree char *before = NULL;
 
+  if (by_id)
+    {
+      kith_chat_page_async (bench->chat, "friend0", 1, offset, NULL, NULL, on_printed, bench);
+      wait_done (bench);
+      before = g_strdup (bench->first_id);
+    }
   for (guint i = 0; i < 200; i++)
     {
       gint64 start_us = g_get_monotonic_time ();
       double took;
 
-      kith_chat_page_async (bench->chat, "friend0", 50, offset, NULL, NULL, on_printed, bench);
+      kith_chat_page_async (bench->chat, "friend0", 50, by_id ? 0 : offset, before, NULL, on_printed, bench);
       wait_done (bench);
       took = since_s (start_us) * 1000;
       g_array_append_val (ms, took);
@@ -271,8 +284,11 @@ main (int argc, char **argv)
   fill (&bench);
   g_stat (path, &info);
   printf ("the file has %.0f MB\n", (double)info.st_size / 1e6);
-  bench_page (&bench, 0);
-  bench_page (&bench, (guint64)bench.total / 16 * 15 - 50);
+  for (gboolean by_id = FALSE; by_id <= TRUE; by_id++)
+    {
+      bench_page (&bench, 0, by_id);
+      bench_page (&bench, (guint64)bench.total / 16 * 15 - 50, by_id);
+    }
   bench_search (&bench, "search, one word", 1, "", NULL);
   bench_search (&bench, "search, two words", 2, "", NULL);
   bench_search (&bench, "search, one word, one friend", 1, "", "friend7");
