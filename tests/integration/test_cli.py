@@ -2,10 +2,7 @@
 """kithctl, over the Unix socket."""
 
 import json
-import re
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -139,36 +136,3 @@ def test_exit_codes(alice):
     alice.ctl('key', 'nonsense', status=2)
     alice.stop()
     alice.ctl('status', status=3)
-
-
-def test_completion(alice, tmp_path):
-    for shell in 'bash', 'zsh', 'fish':
-        assert 'accept-identity' in alice.ctl('completion', shell).stdout
-    script = tmp_path / 'kithctl.bash'
-    script.write_text(alice.ctl('completion', 'bash').stdout)
-    subprocess.run(['bash', '-n', script], check=True)
-
-    def complete(*words):
-        line = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kithctl; printf "%s\\n" "${COMPREPLY[@]}"'
-        done = subprocess.run(['bash', '-c', line, 'bash', script, 'kithctl', *words], capture_output=True, text=True, check=True)
-        return done.stdout.split()
-
-    assert complete('acc') == ['accept', 'accept-identity']
-    assert complete('--config', 'x', 'plugins', 'en') == ['enable']
-    assert complete('delete', '--ev') == ['--everyone']
-
-
-MANUALS = Path(__file__).resolve().parents[2] / 'data' / 'man'
-
-
-def test_the_manual_has_every_command(alice):
-    names = re.findall(r'^  ([a-z-]+) +\S', alice.ctl('--help').stdout.split('Commands:')[1], re.M)
-    assert len(names) > 30
-    assert re.findall(r'^[.]It Cm ([a-z-]+)', (MANUALS / 'kithctl.1').read_text(), re.M) == names
-
-
-@pytest.mark.skipif(not shutil.which('man'), reason='SKIPPED: man is not installed')
-@pytest.mark.parametrize('manual', sorted(MANUALS.glob('*.[0-9]')), ids=lambda manual: manual.name)
-def test_manuals(manual):
-    done = subprocess.run(['man', '--warnings', '-E', 'UTF-8', '-l', '-Tutf8', '-Z', manual], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stderr == ''
