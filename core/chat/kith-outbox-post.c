@@ -1,11 +1,56 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #define G_LOG_DOMAIN "kith-chat"
 #include "kith-post.h"
+#include "kith-log.h"
 #include "kith-table-trace.h"
 #include "kith-table-upload.h"
 
 /* A content goes over the link if there is one or comes one within this time, else to the mailbox. */
 #define LINK_MS 2000
+
+/* --- rows that went over a link which ended before the answer: should they be there, the same bytes would be taken for a
+ * duplicate of the mailbox, and nobody would say so. In other bytes the content is known by its id, and receipted. */
+
+#define UNANSWERED_MAX 4096
+
+typedef struct
+{
+  KithChat *chat;
+  KithBox *box;
+  GArray *rows; /* of gint64 */
+} Again;
+
+void
+kith_box_note_unanswered (KithBox *box, gint64 row)
+{
+  if (!kith_post_is_open (box->owner->chat->post))
+    return;
+  if (box->unanswered == NULL)
+    box->unanswered = g_array_new (FALSE, FALSE, sizeof (gint64));
+  if (box->unanswered->len < UNANSWERED_MAX)
+    g_array_append_val (box->unanswered, row);
+}
+
+static void
+again_free (gpointer data)
+{
+  Again *again = data;
+
+  g_array_unref (again->rows);
+  g_object_unref (again->chat);
+  g_free (again);
+}
+
+static gboolean
+run_again (KithDb *db, gpointer data, GError **error)
+{
+  Again *again = data;
+
+  for (guint i = 0; i < again->rows->len; i++)
+    if (!kith_table_upload_again (db, g_array_index (again->rows, gint64, i), error))
+      return FALSE;
+  return TRUE;
+}
 
 static void
 begin (KithBox *box)
@@ -15,6 +60,38 @@ begin (KithBox *box)
   kith_post_want (box->owner->chat->post, box->person);
 }
 
+static void
+on_again (gpointer data, const GError *error)
+{
+  Again *again = data;
+
+  again->box->preparing = FALSE;
+  if (error != NULL)
+    kith_warning ("cannot prepare for the mailbox what may have been delivered: %s", error->message);
+  if (again->box->flight == NULL && !again->chat->stopped)
+    begin (again->box);
+}
+
+static void
+prepare (KithBox *box)
+{
+  Again *again;
+
+  if (box->unanswered == NULL)
+    {
+      begin (box);
+      return;
+    }
+  box->preparing = TRUE;
+  again = g_new0 (Again, 1);
+  again->chat = g_object_ref (box->owner->chat);
+  again->box = box;
+  again->rows = g_steal_pointer (&box->unanswered);
+  kith_store_submit (again->chat->store, KITH_LANE_FRONT, run_again, on_again, again, again_free);
+}
+
+/* --- when what waits goes to the mailbox */
+
 static gboolean
 on_timer (gpointer data)
 {
@@ -22,7 +99,7 @@ on_timer (gpointer data)
 
   box->post_timer = 0;
   if (box->flight == NULL && !box->owner->chat->stopped)
-    begin (box);
+    prepare (box);
   return G_SOURCE_REMOVE;
 }
 
@@ -37,7 +114,7 @@ kith_box_consider (KithBox *box)
     return;
   if (box->posting)
     kith_post_want (chat->post, box->person);
-  else if (box->post_timer != 0)
+  else if (box->post_timer != 0 || box->preparing)
     return;
   else if (kith_links_may_come (chat->links, person))
     {
@@ -45,7 +122,7 @@ kith_box_consider (KithBox *box)
       box->post_timer = kith_world_add_timer (chat->world, LINK_MS, on_timer, box, NULL);
     }
   else
-    begin (box);
+    prepare (box);
 }
 
 void

@@ -66,7 +66,9 @@ typedef struct
   guint refused_s;     /* how long we wait */
   guint timer;
   gboolean posting; /* no link, and none came: what waits goes to the mailbox */
+  gboolean preparing; /* a job on the way there is under way */
   guint post_timer; /* that long we wait for a link */
+  GArray *unanswered; /* of gint64: rows that went over a link and may be there */
   gboolean want_bundle; /* another session is wanted, to heal; what goes meanwhile goes on the one that stands */
 } KithBox;
 
@@ -93,6 +95,8 @@ void kith_box_hold_sign (KithBox *box, KithParcelKind kind);
 gint64 kith_outbox_next_id (KithOutbox *self);
 
 /* kith-outbox-post.c */
+/* A row went over a link that has ended, and there is no answer. */
+void kith_box_note_unanswered (KithBox *box, gint64 row);
 /* Something waits: without a link it goes to the mailbox, in a moment. */
 void kith_box_consider (KithBox *box);
 /* To heal: a new session, with a bundle that comes over the link or from the directory. */

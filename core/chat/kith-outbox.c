@@ -34,6 +34,7 @@ box_free (gpointer data)
   g_queue_clear_full (&box->queue, queued_free);
   g_clear_pointer (&box->tail, kith_tail_free);
   g_clear_pointer (&box->log, kith_log_unref);
+  g_clear_pointer (&box->unanswered, g_array_unref);
   g_free (box->flight);
   g_free (box->old);
   g_free (box);
@@ -267,6 +268,8 @@ trace_unanswered (KithBox *box)
       KithTraceStep sent = { slot->value, slot->sent_ms, KITH_TRACE_SENT, slot->transport };
       KithTraceStep gone = { slot->value, now_ms, KITH_TRACE_UNANSWERED, slot->transport };
 
+      if (slot->kind == KITH_PARCEL_ROW)
+        kith_box_note_unanswered (box, slot->value);
       if (slot->kind != KITH_PARCEL_ROW || slot->sent_ms == 0)
         continue;
       slot->sent_ms = 0;

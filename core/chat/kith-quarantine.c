@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define PAUSE_MS (5 * 1000)          /* what belongs together may come in another order */
+#define PAUSE_MS (2 * 1000)          /* what belongs together may come in another order */
 #define AGAIN_MS (61 * 60 * 1000)    /* a new session is begun once an hour at most: e2ee.md §8.6 */
 #define PLACES_MAX 50
 

@@ -52,8 +52,8 @@ kith_requests_keep (KithApply *apply, const KithSaid *said, GError **error)
     return FALSE;
   if (fresh)
     kith_after_person (apply->after, apply->person);
-  if (!kith_table_request_add (apply->db, apply->person->id, said->cid, said->bytes, apply->now_ms, &changed, &full,
-                               error))
+  if (!kith_table_request_add (apply->db, apply->person->id, said->cid, said->bytes, apply->now_ms, apply->direct,
+                               &changed, &full, error))
     return FALSE;
   if (full)
     {
@@ -70,6 +70,7 @@ typedef struct
 {
   GBytes *content;
   gint64 received_ms;
+  gboolean direct;
 } Item;
 
 static void
@@ -79,9 +80,9 @@ item_clear (gpointer data)
 }
 
 static gboolean
-collect (GBytes *content, gint64 received_ms, gpointer data)
+collect (GBytes *content, gint64 received_ms, gboolean direct, gpointer data)
 {
-  Item item = { g_bytes_ref (content), received_ms };
+  Item item = { g_bytes_ref (content), received_ms, direct };
 
   g_array_append_val ((GArray *)data, item);
   return TRUE;
@@ -99,9 +100,11 @@ apply_items (KithApply *apply, GArray *items, gboolean messages, GError **error)
 
       if (!kith_said_parse (&said, item->content, &why) || (said.type == &kith_content_message) != messages)
         continue;
+      apply->direct = item->direct;
       if (!kith_contents_apply (apply, &said, error))
         return FALSE;
-      if (said.type != &kith_content_delivered && said.type != &kith_content_read
+      /* What came through a mailbox has its receipt already. */
+      if (item->direct && said.type != &kith_content_delivered && said.type != &kith_content_read
           && !kith_table_receipt_add (apply->db, apply->person->id, said.cid, error))
         return FALSE;
     }
@@ -293,7 +296,7 @@ typedef struct
 } Listing;
 
 static gboolean
-look_at_item (GBytes *content, gint64 received_ms, gpointer data)
+look_at_item (GBytes *content, gint64 received_ms, gboolean direct, gpointer data)
 {
   Listing *listing = data;
   g_auto (KithSaid) said = { NULL };

@@ -73,6 +73,7 @@ kith_table_request_add (KithDb *db,
                         const guint8 *cid,
                         GBytes *content,
                         gint64 now_ms,
+                        gboolean direct,
                         gboolean *changed,
                         gboolean *full,
                         GError **error)
@@ -83,12 +84,13 @@ kith_table_request_add (KithDb *db,
   *full = kith_table_request_count (db, person) >= KITH_REQUEST_ITEMS_MAX;
   if (*full)
     return TRUE;
-  stmt = kith_db_prepare (db,
-                          "INSERT OR IGNORE INTO request_item (person, cid, content, received_ms) VALUES (?, ?, ?, ?)");
+  stmt = kith_db_prepare (db, "INSERT OR IGNORE INTO request_item (person, cid, content, received_ms, direct)"
+                              " VALUES (?, ?, ?, ?, ?)");
   kith_stmt_bind_int64 (stmt, 1, person);
   kith_stmt_bind_blob (stmt, 2, cid, KITH_ID_BYTES);
   kith_stmt_bind_bytes (stmt, 3, content);
   kith_stmt_bind_int64 (stmt, 4, now_ms);
+  kith_stmt_bind_int64 (stmt, 5, direct);
   if (!kith_stmt_run (stmt, error))
     return FALSE;
   *changed = kith_db_changes (db) > 0;
@@ -98,7 +100,8 @@ kith_table_request_add (KithDb *db,
 gboolean
 kith_table_request_each (KithDb *db, gint64 person, KithRequestItemFunc func, gpointer data, GError **error)
 {
-  KithStmt *stmt = kith_db_prepare (db, "SELECT content, received_ms FROM request_item WHERE person = ? ORDER BY id");
+  KithStmt *stmt
+      = kith_db_prepare (db, "SELECT content, received_ms, direct FROM request_item WHERE person = ? ORDER BY id");
   KithStep step;
 
   kith_stmt_bind_int64 (stmt, 1, person);
@@ -106,7 +109,7 @@ kith_table_request_each (KithDb *db, gint64 person, KithRequestItemFunc func, gp
     {
       g_autoptr (GBytes) content = kith_stmt_get_bytes (stmt, 0);
 
-      if (!func (content, kith_stmt_get_int64 (stmt, 1), data))
+      if (!func (content, kith_stmt_get_int64 (stmt, 1), kith_stmt_get_int64 (stmt, 2) != 0, data))
         {
           kith_stmt_reset (stmt);
           return TRUE;

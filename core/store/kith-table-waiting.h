@@ -24,11 +24,13 @@ gboolean kith_table_request_add (KithDb *db,
                                  const guint8 *cid,
                                  GBytes *content,
                                  gint64 now_ms,
+                                 gboolean direct,
                                  gboolean *changed,
                                  gboolean *full,
                                  GError **error);
 gint64 kith_table_request_count (KithDb *db, gint64 person);
-typedef gboolean (*KithRequestItemFunc) (GBytes *content, gint64 received_ms, gpointer data); /* FALSE: enough */
+typedef gboolean (*KithRequestItemFunc) (
+    GBytes *content, gint64 received_ms, gboolean direct, gpointer data); /* FALSE: enough */
 gboolean kith_table_request_each (KithDb *db, gint64 person, KithRequestItemFunc func, gpointer data, GError **error);
 /* What waited as the request of another row is this person's now. */
 gboolean kith_table_request_move (KithDb *db, gint64 from, gint64 to, GError **error);

@@ -74,6 +74,7 @@ CREATE TABLE request_item (
   cid BLOB NOT NULL,
   content BLOB NOT NULL,
   received_ms INTEGER NOT NULL,
+  direct INTEGER NOT NULL,
   UNIQUE (person, cid)
 );
 

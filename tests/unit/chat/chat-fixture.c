@@ -184,6 +184,8 @@ on_told (KithEvent *event, gpointer data)
   const char *text = g_bytes_get_data (kith_event_get_bytes (event), &n);
 
   g_string_append_printf (side->events, "%s %.*s\n", kith_event_get_name (event), (int)n, text);
+  if (g_strcmp0 (side->cut_at, kith_event_get_name (event)) == 0)
+    side_cut (side);
 }
 
 static void

@@ -24,6 +24,7 @@ struct _Side
   KithChat *chat;
   KithTransport *transport;
   gboolean unreachable; /* nobody can dial it */
+  const char *cut_at;   /* its transport goes when this event is told: before what caused it is acknowledged */
   GString *events;      /* journaled: "name data\n" … */
   guint unread_events;
 };
