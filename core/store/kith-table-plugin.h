@@ -37,7 +37,7 @@ typedef struct
 void       kith_inbox_row_free (KithInboxRow *row);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KithInboxRow, kith_inbox_row_free)
 
-#define KITH_INBOX_ROWS_MAX 1000
+#define KITH_INBOX_ROWS_MAX 10000
 /* In the job that received it. The same (friend, id) twice is kept once and gives 0 without error. At most
  * KITH_INBOX_ROWS_MAX of one friend wait for one kind: then the oldest goes. */
 gint64 kith_db_add_inbox (KithDb *db,

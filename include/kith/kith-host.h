@@ -188,7 +188,8 @@ KITH_AVAILABLE_IN_1_0 gboolean kith_host_add_route (KithHost *self, const KithRo
  * @destroy: (nullable): frees @data when it is withdrawn
  * @error: return location for an error
  *
- * Registers a kind of content of this plugin's own. What waits in its inbox is handed over soon after.
+ * Registers a kind of content of this plugin's own. What waits in its inbox is handed over soon after: up to 10,000
+ * contents of one friend, of which the oldest goes when more come.
  *
  * Errors: %KITH_ERROR_CONFLICT, %KITH_ERROR_INVALID, %KITH_ERROR_CLOSED. When it fails, @destroy is not called.
  *
