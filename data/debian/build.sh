@@ -15,7 +15,8 @@ mkdir -p "$tree"
 # A date that does not change with every call, so that neither do the tarballs.
 when=$(git log -1 --format=%cI)
 git ls-files -z | grep -zv '^data/debian/' > "$work/list"
-tar --null -T "$work/list" --transform "s,^,kith-$version/," --mtime="$when" --owner=0 --group=0 --numeric-owner -czf "$work/kith_$version.orig.tar.gz"
+tar --null -T "$work/list" --transform "s,^,kith-$version/," --mtime="$when" \
+  --owner=0 --group=0 --numeric-owner -czf "$work/kith_$version.orig.tar.gz"
 tar -xzf "$work/kith_$version.orig.tar.gz" -C "$work"
 rm "$work/list"
 

@@ -14,13 +14,13 @@ base-files libc-bin'''.split()
 SDK = PLATFORM + '''gcc g++ libc6-dev make meson ninja-build pkg-config gettext python3 ccache file patch elfutils xz-utils unzip
 autoconf automake libtool libglib2.0-dev libglib2.0-dev-bin libsoup-3.0-dev libjson-glib-dev libsecret-1-dev libssl-dev
 gobject-introspection libgirepository1.0-dev dbus dbus-bin dbus-daemon appstream appstream-util desktop-file-utils
-librsvg2-common libgdk-pixbuf2.0-bin openssl procps'''.split()
+librsvg2-common shared-mime-info openssl procps'''.split()
 # What only people read.
 LEFT_OUT = re.compile(r'/usr/share/(doc|man|info|locale|lintian|bug|doc-base|menu|help|gtk-doc|perl5/debconf)(/|$)|/usr/share/icons/|/etc/apt(/|$)|'
                       r'/usr/lib/(systemd|udev)(/|$)|/etc/(init\.d|cron\.|logrotate\.d|rc.\.d|systemd|default|pam\.d)')
 # Made by triggers, owned by nobody.
 MADE = ['/etc/nsswitch.conf', '/etc/ld.so.conf', '/etc/ssl/certs/ca-certificates.crt', '/usr/share/glib-2.0/schemas/gschemas.compiled',
-        '/usr/lib/{arch}/gio/modules/giomodule.cache', '/usr/lib/{arch}/gdk-pixbuf-2.0/2.10.0/loaders.cache']
+        '/usr/share/mime/mime.cache', '/usr/lib/{arch}/gio/modules/giomodule.cache', '/usr/lib/{arch}/gdk-pixbuf-2.0/2.10.0/loaders.cache']
 # Flatpak brings these itself; the others tell meson that this is Debian, or hold the machine's own state.
 NOT_OURS = ['passwd', 'group', 'shadow', 'gshadow', 'passwd-', 'group-', 'hostname', 'hosts', 'resolv.conf', 'machine-id', 'mtab',
             'localtime', 'timezone', 'ld.so.cache', 'debian_version', 'fstab']
@@ -122,7 +122,7 @@ def make(work, version, say):
     if mark.exists() and mark.read_text() == now:
         return say('stand-in runtime and SDK were there')
     mark.unlink(missing_ok=True)
-    for folder in ('fp', 'rt', 'state', 'repo'):
+    for folder in ('fp', 'rt', 'repo'):
         shutil.rmtree(work / folder, ignore_errors=True)
     repo, tree = work / 'rt', work / 'tree'
     # No compression, and files are linked, not copied, when they are installed.
