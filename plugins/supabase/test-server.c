@@ -223,7 +223,7 @@ fail (TestServer *self, SoupServerMessage *message, const char *function)
       if (fault->retry_after != NULL)
         soup_message_headers_replace (headers, "Retry-After", fault->retry_after);
       if (kind == FAULT_REDIRECT)
-        soup_server_message_set_redirect (message, 307, fault->body);
+        soup_server_message_set_redirect (message, fault->status, fault->body);
       if (--fault->times == 0)
         {
           g_queue_delete_link (&self->faults, l);

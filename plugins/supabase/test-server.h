@@ -17,7 +17,7 @@ typedef enum
   FAULT_DROP_BEFORE,    /* the connection ends, nothing was done */
   FAULT_DROP_AFTER,     /* it was done, but the answer is lost */
   FAULT_ENDLESS,        /* a body without an end */
-  FAULT_REDIRECT,       /* 307 to `body` */
+  FAULT_REDIRECT,       /* to `body` */
 } FaultKind;
 
 typedef struct

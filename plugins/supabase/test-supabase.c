@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A server that does whatever a server can do wrong: nothing may crash, block the queue, acknowledge what is not stored,
- * or write a token down (the fixture looks at the whole log after each test). */
+/* A server that does whatever a server can do wrong: nothing may crash, block the queue, acknowledge what is not
+ * stored, or write a token down (the fixture looks at the whole log after each test). */
 #include "test-supabase.h"
 
 #include <string.h>
@@ -109,7 +109,8 @@ test_spurious_401 (Fixture *self, gconstpointer data)
   fixture_connect (self);
   fixture_pass_ms (self, 100);
   test_server_forget (self->server);
-  test_server_fail (self->server, "kith_fetch", 1, FAULT_ANSWER, 401, NULL, "{\"code\":\"PGRST301\",\"message\":\"x\"}");
+  test_server_fail (self->server, "kith_fetch", 1, FAULT_ANSWER, 401, NULL,
+                    "{\"code\":\"PGRST301\",\"message\":\"x\"}");
   test_server_add_row (self->server, ID ("1"), "YQ==");
   kith_mailbox_transport_collect (KITH_MAILBOX_TRANSPORT (self->transport));
   wait_until (self->server->acked->len == 1);
@@ -291,10 +292,12 @@ test_fault (Fixture *self, gconstpointer data)
 static void
 test_redirect (Fixture *self, gconstpointer data)
 {
+  static const guint statuses[] = { 303, 307 };
   TestServer *elsewhere = test_server_new ();
   g_autofree char *to = g_strconcat (elsewhere->url, "/rest/v1/rpc/kith_fetch", NULL);
 
-  test_server_fail (self->server, "kith_fetch", 1, FAULT_REDIRECT, 0, NULL, to);
+  for (guint i = 0; i < G_N_ELEMENTS (statuses); i++)
+    test_server_fail (self->server, "kith_fetch", 1, FAULT_REDIRECT, statuses[i], NULL, to);
   fixture_connect (self);
   g_assert_cmpuint (elsewhere->seen->len, ==, 0);
   test_server_free (elsewhere);
