@@ -47,6 +47,7 @@ typedef struct
   gboolean started;        /* the plugins are on */
   gboolean moving_key;     /* POST /admin/key/move is under way */
   gboolean told_ready, stopping;
+  guint start_parts;       /* what the start still waits for, before the rooms */
   guint stop_parts;        /* what the stop still waits for */
   guint deadline;
   KithRequest *decision;   /* the user's about a damaged store; nullable */

@@ -130,13 +130,15 @@ on_connection (KithChat *chat, const char *transport, gpointer data)
   kith_loader_notify_addresses (((KithDaemon *) data)->loader);
 }
 
-/* Servers and tests (--config) ask no desktop for a key unless the setting says so. */
+/* Servers and tests (--config) ask no desktop for a key unless the setting says so, and where no session bus answered
+ * there is nobody to ask. */
 static KithKeyStore *
 make_key_store (KithDaemon *self)
 {
   g_autofree char *wanted = g_settings_get_string (kith_settings_get_main (self->settings), "key-store");
+  gboolean desktop = self->session_bus != NULL && kith_session_bus_get_connection (self->session_bus) != NULL;
 
-  return kith_key_ring_new (self->home->key, wanted, self->options->config == NULL,
+  return kith_key_ring_new (self->home->key, wanted, desktop,
                             self->options->profile != NULL ? self->options->profile : "default");
 }
 
@@ -244,7 +246,7 @@ kith_daemon_prepare (KithDaemon *self)
 static void
 daemon_clear (KithDaemon *self)
 {
-  g_clear_pointer (&self->session_bus, kith_session_bus_free);
+  kith_desktop_end (self);
   g_clear_pointer (&self->autostart_state, g_free);
   g_clear_pointer (&self->sockets, kith_sockets_free);
   if (self->loader != NULL)

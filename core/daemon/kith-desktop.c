@@ -9,6 +9,14 @@
 
 /* --- one at a time */
 
+/* Both are known: who we are on the session bus, and whom plugins may ask for the network. */
+static void
+one_is_known (KithDaemon *self)
+{
+  if (--self->start_parts == 0 && !self->stopping)
+    kith_daemon_prepare (self);
+}
+
 static void
 on_settled (KithBusOutcome outcome, const GError *error, gpointer data)
 {
@@ -18,7 +26,7 @@ on_settled (KithBusOutcome outcome, const GError *error, gpointer data)
     return;
   if (outcome == KITH_BUS_ALONE)
     {
-      kith_daemon_prepare (self);
+      one_is_known (self);
       return;
     }
   if (outcome == KITH_BUS_HANDED_OVER)
@@ -28,6 +36,7 @@ on_settled (KithBusOutcome outcome, const GError *error, gpointer data)
       fprintf (stderr, "kithd: %s\n", error->message);
       self->status = 1;
     }
+  self->stopping = TRUE;
   g_main_loop_quit (self->loop);
 }
 
@@ -54,24 +63,11 @@ on_closed (gpointer data)
 
 static const KithSessionBusFuncs funcs = { on_settled, on_quit, on_closed };
 
-static gboolean
-on_alone (gpointer data)
+static void
+on_waking_settled (gpointer data)
 {
-  on_settled (KITH_BUS_ALONE, NULL, data);
-  return G_SOURCE_REMOVE;
+  one_is_known (data);
 }
-
-void
-kith_desktop_begin (KithDaemon *self)
-{
-  /* Servers, tests and several daemons on one machine: they have no place on anybody's desktop. */
-  if (self->options->config != NULL)
-    g_idle_add (on_alone, self);
-  else
-    self->session_bus = kith_session_bus_new (self->options->profile, self->door, &funcs, self);
-}
-
-/* --- the rest */
 
 static void
 on_waking (const char *why, gpointer data)
@@ -83,6 +79,20 @@ on_waking (const char *why, gpointer data)
   kith_info ("%s: everybody is dialled, mail is collected", why);
   kith_chat_network_changed (self->chat);
 }
+
+void
+kith_desktop_begin (KithDaemon *self)
+{
+  self->start_parts = 1;
+  self->waking = kith_waking_new (on_waking, on_waking_settled, self);
+  /* Servers, tests and several daemons on one machine have no place on anybody's desktop. */
+  if (self->options->config != NULL)
+    return;
+  self->start_parts++;
+  self->session_bus = kith_session_bus_new (self->options->profile, self->door, &funcs, self);
+}
+
+/* --- the rest */
 
 static void
 on_autostart (const char *state, gpointer data)
@@ -113,7 +123,6 @@ kith_desktop_ready (KithDaemon *self)
 {
   GDBusConnection *bus = NULL;
 
-  self->waking = kith_waking_new (on_waking, self);
   if (self->session_bus == NULL)
     return;
   kith_session_bus_ready (self->session_bus);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* logind's PrepareForSleep on the system bus, and GNetworkMonitor. Both are asked for away from the main loop or
- * without waiting for them: a bus that never answers costs nothing but what it would have told. */
+/* logind's PrepareForSleep on the system bus, and GNetworkMonitor, which asks NetworkManager there, and for as long as
+ * that takes. Whoever asks for it first waits, be it a plugin on the main loop: so it is made here, before them, away
+ * from the loop, and without the bus when that does not answer. */
 #define G_LOG_DOMAIN "kithd"
 #include "kith-waking.h"
 
@@ -8,12 +9,16 @@
 
 /* One change of network shows as a dozen routes and addresses. */
 #define TOGETHER_MS 1000
+#define DEADLINE_MS 3000
 
 struct _KithWaking
 {
   grefcount ref;
   KithWakingFunc func;         /* NULL: nobody wants to know any more */
+  void (*settled) (gpointer data);   /* NULL: it was told */
   gpointer data;
+  guint deadline;
+  gboolean looking;            /* for the network monitor */
   GCancellable *cancellable;
   GDBusConnection *system;
   guint sleep_signal;
@@ -68,6 +73,16 @@ tell (KithWaking *self, const char *why)
   self->func (why, self->data);
 }
 
+static void
+settle (KithWaking *self)
+{
+  void (*settled) (gpointer data) = g_steal_pointer (&self->settled);
+
+  g_clear_handle_id (&self->deadline, g_source_remove);
+  if (settled != NULL && self->func != NULL)
+    settled (self->data);
+}
+
 /* --- sleep */
 
 static void
@@ -80,29 +95,6 @@ on_sleep (GDBusConnection *bus, const char *sender, const char *path, const char
     g_variant_get (arguments, "(b)", &going);
   if (!going)
     tell (data, "the computer woke up");
-}
-
-static void
-on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
-{
-  KithWaking *self = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, &error);
-
-  if (bus != NULL)
-    g_dbus_connection_set_exit_on_close (bus, FALSE);
-  if (self->func == NULL)
-    ;
-  else if (bus == NULL)
-    kith_info ("there is no system bus: that the computer woke up shows only by links that died (%s)", error->message);
-  else
-    {
-      self->system = g_object_ref (bus);
-      self->sleep_signal = g_dbus_connection_signal_subscribe (
-        bus, "org.freedesktop.login1", "org.freedesktop.login1.Manager", "PrepareForSleep", "/org/freedesktop/login1",
-        NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_sleep, self, NULL);
-    }
-  waking_unref (self);
 }
 
 /* --- network */
@@ -132,25 +124,85 @@ on_monitor (GObject *source, GAsyncResult *result, gpointer data)
       self->monitor = g_steal_pointer (&monitor);
       kith_debug ("changes of the network are heard of from %s", G_OBJECT_TYPE_NAME (self->monitor));
     }
+  settle (self);
   waking_unref (self);
 }
+
+static void
+look_for_monitor (KithWaking *self)
+{
+  g_autoptr (GTask) task = NULL;
+
+  if (self->looking)
+    return;
+  self->looking = TRUE;
+  task = g_task_new (NULL, self->cancellable, on_monitor, waking_ref (self));
+  g_task_set_return_on_cancel (task, TRUE);
+  g_task_run_in_thread (task, find_monitor);
+}
+
+/* --- the system bus */
+
+static void
+on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
+{
+  KithWaking *self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, &error);
+
+  if (bus != NULL)
+    g_dbus_connection_set_exit_on_close (bus, FALSE);
+  if (self->func == NULL)
+    ;
+  else if (bus == NULL && !self->looking)
+    kith_info ("there is no system bus: that the computer woke up shows only by links that died (%s)", error->message);
+  else if (bus != NULL)
+    {
+      self->system = g_object_ref (bus);
+      self->sleep_signal = g_dbus_connection_signal_subscribe (
+        bus, "org.freedesktop.login1", "org.freedesktop.login1.Manager", "PrepareForSleep", "/org/freedesktop/login1",
+        NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_sleep, self, NULL);
+    }
+  if (self->func != NULL)
+    look_for_monitor (self);
+  waking_unref (self);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  KithWaking *self = data;
+
+  self->deadline = 0;
+  if (self->looking)
+    kith_warning ("the network's state is not told in time (by NetworkManager or a portal): what asks for it may have to"
+                  " wait");
+  else
+    {
+      kith_warning ("the system bus does not answer: that the computer woke up, or that the network is a metered one, is"
+                    " not known");
+      g_setenv ("GIO_USE_NETWORK_MONITOR", "netlink", TRUE);
+      look_for_monitor (self);
+    }
+  settle (self);
+  return G_SOURCE_REMOVE;
+}
+
 
 /* --- */
 
 KithWaking *
-kith_waking_new (KithWakingFunc func, gpointer data)
+kith_waking_new (KithWakingFunc func, void (*settled) (gpointer data), gpointer data)
 {
   KithWaking *self = g_new0 (KithWaking, 1);
-  g_autoptr (GTask) task = NULL;
 
   g_ref_count_init (&self->ref);
   self->func = func;
+  self->settled = settled;
   self->data = data;
+  self->deadline = g_timeout_add (DEADLINE_MS, on_deadline, self);
   self->cancellable = g_cancellable_new ();
   g_bus_get (G_BUS_TYPE_SYSTEM, self->cancellable, on_system_bus, waking_ref (self));
-  task = g_task_new (NULL, self->cancellable, on_monitor, waking_ref (self));
-  g_task_set_return_on_cancel (task, TRUE);
-  g_task_run_in_thread (task, find_monitor);
   return self;
 }
 
@@ -159,6 +211,7 @@ kith_waking_free (KithWaking *self)
 {
   self->func = NULL;
   g_cancellable_cancel (self->cancellable);
+  g_clear_handle_id (&self->deadline, g_source_remove);
   g_clear_handle_id (&self->together, g_source_remove);
   if (self->sleep_signal != 0)
     g_dbus_connection_signal_unsubscribe (self->system, self->sleep_signal);

@@ -11,7 +11,8 @@ typedef struct _KithWaking KithWaking;
 /* At once, and of what follows closely only the last. */
 typedef void (*KithWakingFunc) (const char *why, gpointer data);
 
-KithWaking *kith_waking_new  (KithWakingFunc func, gpointer data);
+/* settled: once, never from here: GNetworkMonitor can be asked without waiting for a bus, or three seconds went by. */
+KithWaking *kith_waking_new  (KithWakingFunc func, void (*settled) (gpointer data), gpointer data);
 void        kith_waking_free (KithWaking *self);
 
 G_END_DECLS

@@ -232,7 +232,11 @@ def silent_bus(greets):
         file = client.makefile('rb')
         with contextlib.suppress(OSError):
             for line in file:
-                if b'AUTH' in line:
+                if line.strip(b'\0\r\n') == b'AUTH':
+                    client.sendall(b'REJECTED EXTERNAL\r\n')
+                elif line.strip() == b'AUTH EXTERNAL':
+                    client.sendall(b'DATA\r\n')
+                elif b'AUTH' in line or line.startswith(b'DATA'):
                     client.sendall(b'OK 1234deadbeef1234deadbeef1234dead\r\n')
                 elif b'NEGOTIATE' in line:
                     client.sendall(b'AGREE_UNIX_FD\r\n')
