@@ -8,10 +8,11 @@ cd "$(dirname "$0")/.."
 usage ()
 {
   cat << 'TXT'
-usage: sh data/quickstart.sh [--once] [--ports N]
+usage: sh data/quickstart.sh [--offline] [--once] [--ports N]
   (nothing)   alice on the default ports 8080, 8081 and 9100, bob on 18080, 18081 and 19100; both stay up until Ctrl-C
+  --offline   also a relay, on port 8765: what alice writes while bob is away waits there for him
   --once      end after the show; exit status 0 only if every expected event was seen
-  --ports N   use N to N+5 instead
+  --ports N   use N to N+5 instead, and N+6 for the relay
 TXT
 }
 
@@ -19,7 +20,7 @@ skip=0
 for option in "$@"; do
   case "$skip$option" in
     1*) skip=0 ;;
-    0--once) ;;
+    0--once|0--offline) ;;
     0--ports) skip=1 ;;
     0--help|0-h) usage; exit 0 ;;
     *) echo "data/quickstart.sh: unknown option $option" >&2; usage >&2; exit 1 ;;

@@ -21,12 +21,12 @@ SAID = re.compile(r"\[plugins/supabase\]\nurl='([^']+)'\napi-key='([^']+)'\nread
 class Relay:
     """One relay with a folder and a port of its own; it can be stopped, killed and started again."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, port=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data = self.folder / 'relay'
         self.data.mkdir(mode=0o700)
-        self.port = PORTS.take()
+        self.port = port or PORTS.take()
         self.arguments = arguments
         self.process = None
         self.lives = 0

@@ -24,6 +24,15 @@ def test_the_show():
         assert f'"event":"{word}"' in done.stdout
 
 
+def test_the_offline_show():
+    """The message comes from the relay: its sender has stopped before its receiver starts."""
+    done = run('--offline', '--ports', str(PORTS.row(7)[0]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'expected events were seen' in done.stdout
+    came = [line for line in done.stdout.splitlines() if line.startswith('bob ') and '"delivery_method":"offline"' in line]
+    assert len(came) == 1 and '"event":"new_message"' in came[0] and 'Read this when you are back' in came[0]
+
+
 def test_a_taken_port_is_named():
     import socket
     row = PORTS.row(6)[0]
