@@ -175,12 +175,10 @@ on_deadline (gpointer data)
 
   self->deadline = 0;
   if (self->looking)
-    kith_warning ("the network's state is not told in time (by NetworkManager or a portal): what asks for it may have to"
-                  " wait");
+    kith_warning ("nobody tells the network's state in time (NetworkManager, a portal): what asks for it may wait");
   else
     {
-      kith_warning ("the system bus does not answer: that the computer woke up, or that the network is a metered one, is"
-                    " not known");
+      kith_warning ("the system bus does not answer: nobody tells when the computer wakes up, or of a metered network");
       g_setenv ("GIO_USE_NETWORK_MONITOR", "netlink", TRUE);
       look_for_monitor (self);
     }
