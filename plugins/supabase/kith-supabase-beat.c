@@ -19,6 +19,7 @@
 struct _KithSupabaseBeat
 {
   guint timer, soon;
+  gint64 last_us;         /* the last time that we asked for it */
   gboolean beating, granting;
   GPtrArray *todo;        /* of char *: keys of the people who are to be looked at in this round */
 };
@@ -133,10 +134,10 @@ on_beaten (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
   self->beat->beating = FALSE;
   if (answer->error != NULL)
     {
-      if (kith_supabase_may_pass (answer))
+      if (answer->status == 0)
         {
           kith_supabase_set_trouble (self, answer->error);
-          kith_supabase_give_way (self, answer->retry_after_s);
+          kith_supabase_give_way (self, 0);
         }
       return;
     }
@@ -341,8 +342,10 @@ on_soon (gpointer data)
 static void
 beat (KithSupabase *self)
 {
-  if (self->ready && !self->leaving && !kith_supabase_is_waiting (self))
-    kith_supabase_people_update (self, on_people);
+  if (!self->ready || self->leaving || kith_supabase_is_waiting (self))
+    return;
+  self->beat->last_us = kith_host_get_time_us (self->host);
+  kith_supabase_people_update (self, on_people);
 }
 
 /* Friends, addresses, our status: soon, and for several changes at once. */
@@ -379,10 +382,14 @@ kith_supabase_beat_start (KithSupabase *self)
   on_friends (friends, 0, 0, g_list_model_get_n_items (friends), self);
 }
 
+/* However often the way there is found again: two a minute are enough. */
 void
 kith_supabase_beat_kick (KithSupabase *self)
 {
-  on_change (self);
+  gint64 last_us = self->beat->last_us;
+
+  if (last_us == 0 || kith_host_get_time_us (self->host) - last_us > BEAT_MS / 2 * G_GINT64_CONSTANT (1000))
+    on_change (self);
 }
 
 gboolean

@@ -61,7 +61,7 @@ on_retry (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Later, for a reason that is the mailbox's own, not the server's. */
+/* Later; what else the server does well says nothing of the mailbox. */
 static void
 try_later (KithSupabase *self, guint retry_after_s)
 {
@@ -75,6 +75,15 @@ try_later (KithSupabase *self, guint retry_after_s)
   wait_ms = kith_supabase_backoff_fail (&in->backoff, kith_host_get_time_us (self->host), retry_after_s);
   kith_host_drop_timer (self->host, in->retry);
   in->retry = kith_supabase_after (self, wait_ms, on_retry, self);
+}
+
+static void
+fail (KithSupabase *self, const KithSupabaseAnswer *answer)
+{
+  kith_supabase_set_trouble (self, answer->error);
+  if (answer->status == 0)
+    kith_supabase_give_way (self, 0);
+  try_later (self, answer->retry_after_s);
 }
 
 /* --- acknowledging */
@@ -120,11 +129,9 @@ on_acknowledged (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer 
     {
       in->leased = FALSE;
       try_later (self, answer->retry_after_s);
-      return;
     }
-  in->busy = FALSE;
-  kith_supabase_set_trouble (self, answer->error);
-  kith_supabase_give_way (self, answer->retry_after_s);
+  else
+    fail (self, answer);
 }
 
 static void
@@ -235,10 +242,8 @@ take_row (KithSupabase *self, JsonNode *node)
 static void
 fail_fetch (KithSupabase *self, const KithSupabaseAnswer *answer)
 {
-  KithSupabaseIncoming *in = self->incoming;
   g_autoptr (GError) leased = NULL;
 
-  in->wanted = TRUE;
   if (answer->status == 409)
     {
       leased = g_error_new_literal (KITH_ERROR, KITH_ERROR_CONFLICT,
@@ -248,11 +253,12 @@ fail_fetch (KithSupabase *self, const KithSupabaseAnswer *answer)
       try_later (self, answer->retry_after_s);
       return;
     }
-  in->busy = FALSE;
   if (answer->status == 403 && strcmp (answer->code, "kith_not_registered") == 0)
-    self->ready = FALSE;    /* the account is gone there: begin again, with the same session */
-  kith_supabase_set_trouble (self, answer->error);
-  kith_supabase_give_way (self, answer->retry_after_s);
+    {
+      self->ready = FALSE;    /* the account is gone there: begin again, with the same session */
+      kith_supabase_give_way (self, answer->retry_after_s);
+    }
+  fail (self, answer);
 }
 
 static void

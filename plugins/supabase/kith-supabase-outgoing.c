@@ -13,6 +13,8 @@ struct _KithSupabaseOutgoing
 {
   GQueue waiting;          /* of Deposit */
   gboolean busy;           /* the first of them is under way */
+  KithSupabaseBackoff backoff;
+  guint retry;             /* timer */
 };
 
 typedef struct
@@ -164,6 +166,40 @@ something_went (Deposit *deposit)
 }
 
 static void
+end_all (KithSupabase *self, const char *why)
+{
+  Deposit *deposit;
+
+  while ((deposit = g_queue_pop_head (&self->outgoing->waiting)) != NULL)
+    deposit_end (deposit, something_went (deposit)
+                 ? NULL : g_error_new_literal (KITH_ERROR, KITH_ERROR_UNREACHABLE, why));
+}
+
+static gboolean
+on_retry (gpointer data)
+{
+  KithSupabase *self = data;
+
+  self->outgoing->retry = 0;
+  kith_supabase_outgoing_kick (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* What comes next waits. */
+static void
+try_later (KithSupabase *self, guint retry_after_s)
+{
+  KithSupabaseOutgoing *out = self->outgoing;
+  guint wait_ms;
+
+  out->backoff.chance = self->backoff.chance;
+  out->backoff.closed_until_us = 0;
+  wait_ms = kith_supabase_backoff_fail (&out->backoff, kith_host_get_time_us (self->host), retry_after_s);
+  kith_host_drop_timer (self->host, out->retry);
+  out->retry = kith_supabase_after (self, wait_ms, on_retry, self);
+}
+
+static void
 on_sent (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
 {
   KithSupabaseOutgoing *out = self->outgoing;
@@ -182,11 +218,12 @@ on_sent (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
     }
   if (answer->error != NULL)
     {
-      if (kith_supabase_may_pass (answer))
+      if (answer->status == 0)
         {
           kith_supabase_set_trouble (self, answer->error);
-          kith_supabase_give_way (self, answer->retry_after_s);
+          kith_supabase_give_way (self, 0);
         }
+      try_later (self, answer->retry_after_s);
       if (!something_went (deposit))
         error = kith_supabase_answer_error (answer);
       if (error != NULL)
@@ -195,19 +232,22 @@ on_sent (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
     }
   else if (!take_results (deposit, answer, &retry_after_s))
     {
-      kith_supabase_nonsense (self, "send");
-      kith_supabase_give_way (self, 0);
+      g_message ("The offline server's answer to kith_send is not what it should be");
+      try_later (self, 0);
       deposit_end (deposit, something_went (deposit) ? NULL : g_error_new_literal (
                      KITH_ERROR, KITH_ERROR_UNREACHABLE, "the offline server's answer is not what it should be"));
     }
   else if (deposit->throttled)
     {
       /* The rest would be refused as well; what comes next waits as long as the server wants. */
-      kith_supabase_give_way (self, (guint) MAX (retry_after_s, 1));
+      try_later (self, (guint) MAX (retry_after_s, 1));
       deposit_end (deposit, NULL);
     }
   else
-    g_queue_push_head (&out->waiting, deposit);
+    {
+      kith_supabase_backoff_clear (&out->backoff);
+      g_queue_push_head (&out->waiting, deposit);
+    }
   kith_supabase_outgoing_kick (self);
 }
 
@@ -216,7 +256,10 @@ kith_supabase_outgoing_kick (KithSupabase *self)
 {
   KithSupabaseOutgoing *out = self->outgoing;
 
-  while (!out->busy && !g_queue_is_empty (&out->waiting) && self->ready && !kith_supabase_is_waiting (self))
+  if (self->lost)
+    end_all (self, self->trouble->message);
+  while (!out->busy && out->retry == 0 && !g_queue_is_empty (&out->waiting) && self->ready
+         && !kith_supabase_is_waiting (self))
     {
       Deposit *deposit = g_queue_pop_head (&out->waiting);
       g_autoptr (JsonArray) rows = NULL;
@@ -283,13 +326,17 @@ kith_supabase_outgoing_free (KithSupabaseOutgoing *out)
   g_free (out);
 }
 
+void
+kith_supabase_outgoing_hurry (KithSupabase *self)
+{
+  kith_host_drop_timer (self->host, self->outgoing->retry);
+  self->outgoing->retry = 0;
+}
+
 /* What is under way is answered when its call is. */
 void
 kith_supabase_outgoing_stop (KithSupabase *self)
 {
-  Deposit *deposit;
-
-  while ((deposit = g_queue_pop_head (&self->outgoing->waiting)) != NULL)
-    deposit_end (deposit, something_went (deposit) ? NULL : g_error_new_literal (
-                   KITH_ERROR, KITH_ERROR_UNREACHABLE, "the offline server is not used any more"));
+  kith_supabase_outgoing_hurry (self);
+  end_all (self, "the offline server is not used any more");
 }

@@ -37,6 +37,7 @@ struct _KithSupabase
 
   KithSupabaseBackoff backoff;        /* of the server as a whole */
   guint timer;                        /* until it opens again */
+  KithSupabaseBackoff setup_backoff;  /* of registering: a renewed token is no success of that */
   gboolean setting_up;
   gboolean ready;                     /* signed in and registered */
   gboolean fetched;                   /* the mailbox was read, and that has not failed since */
@@ -59,7 +60,7 @@ void kith_supabase_hurry (KithSupabase *self);
 /* Works out the transport's state anew. */
 void kith_supabase_tell (KithSupabase *self);
 void kith_supabase_set_trouble (KithSupabase *self, const GError *error);
-/* A failure that may pass: nothing goes to the server until the back-off has passed. */
+/* There is no way there, or no way in: nothing goes to the server until the back-off has passed. */
 void kith_supabase_give_way (KithSupabase *self, guint retry_after_s);
 /* TRUE: not now; all that waits is kicked when it is over. */
 gboolean kith_supabase_is_waiting (KithSupabase *self);
@@ -123,6 +124,7 @@ KithSupabaseOutgoing *kith_supabase_outgoing_new (void);
 void kith_supabase_outgoing_free (KithSupabaseOutgoing *outgoing);
 void kith_supabase_outgoing_stop (KithSupabase *self);
 void kith_supabase_outgoing_kick (KithSupabase *self);
+void kith_supabase_outgoing_hurry (KithSupabase *self);
 /* @task is full: returns a GArray of KithDeposit. @parcels is none. */
 void kith_supabase_outgoing_deposit (KithSupabase *self, GPtrArray *parcels, GTask *task);
 

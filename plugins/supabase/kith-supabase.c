@@ -49,6 +49,8 @@ kith_supabase_set_trouble (KithSupabase *self, const GError *error)
       self->trouble = g_error_copy (error);
       self->fetched = FALSE;
     }
+  if (self->lost)
+    kith_supabase_outgoing_kick (self);
   kith_supabase_tell (self);
 }
 
@@ -110,6 +112,8 @@ run_parts (KithSupabase *self)
 static void
 on_registered (KithSupabase *self, const GError *error, gboolean may_pass, guint retry_after_s)
 {
+  guint wait_ms;
+
   if (self->stopped)
     return;
   self->setting_up = FALSE;
@@ -118,10 +122,13 @@ on_registered (KithSupabase *self, const GError *error, gboolean may_pass, guint
       if (!may_pass)
         g_message ("%s", error->message);
       kith_supabase_set_trouble (self, error);
-      kith_supabase_give_way (self, retry_after_s);
+      self->setup_backoff.closed_until_us = 0;
+      wait_ms = kith_supabase_backoff_fail (&self->setup_backoff, kith_host_get_time_us (self->host), retry_after_s);
+      kith_supabase_give_way (self, (wait_ms + 999) / 1000);
       return;
     }
   self->ready = TRUE;
+  kith_supabase_backoff_clear (&self->setup_backoff);
   kith_supabase_set_trouble (self, NULL);
   run_parts (self);
 }
@@ -150,6 +157,7 @@ kith_supabase_hurry (KithSupabase *self)
   self->timer = 0;
   self->backoff.closed_until_us = 0;
   kith_supabase_incoming_hurry (self);
+  kith_supabase_outgoing_hurry (self);
   kith_supabase_bell_hurry (self);
   kick (self);
 }
@@ -175,7 +183,7 @@ kith_supabase_new (KithHost *host, KithMailboxTransport *transport, KithSupabase
   self->monitor = g_object_ref (g_network_monitor_get_default ());
   self->http = kith_supabase_http_new (host, config);
   self->cancellable = g_cancellable_new ();
-  self->backoff.chance = g_rand_new ();
+  self->backoff.chance = self->setup_backoff.chance = g_rand_new ();
   self->session = kith_supabase_session_new ();
   self->incoming = kith_supabase_incoming_new ();
   self->outgoing = kith_supabase_outgoing_new ();

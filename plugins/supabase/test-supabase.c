@@ -56,6 +56,14 @@ test_settings (Fixture *self, gconstpointer data)
 
 /* --- session */
 
+static void
+add_parcel (GPtrArray *parcels, const char *id, const char *mailbox)
+{
+  g_autoptr (GBytes) sealed = g_bytes_new (id, strlen (id));
+
+  g_ptr_array_add (parcels, kith_parcel_new (id, mailbox, sealed, 0));
+}
+
 static gboolean
 has_saved (Fixture *self)
 {
@@ -145,6 +153,9 @@ static const char *const losses[] = {
 static void
 test_lost (Fixture *self, gconstpointer data)
 {
+  g_autoptr (GPtrArray) parcels = g_ptr_array_new_with_free_func ((GDestroyNotify) kith_parcel_unref);
+  g_autoptr (GError) error = NULL;
+
   fixture_connect (self);
   fixture_pass_ms (self, 100);
   test_server_fail (self->server, "kith_fetch", 1, FAULT_ANSWER, 401, NULL, NULL);
@@ -152,6 +163,9 @@ test_lost (Fixture *self, gconstpointer data)
   kith_mailbox_transport_collect (KITH_MAILBOX_TRANSPORT (self->transport));
   wait_until (is_state (self, DISCONNECTED));
   g_assert_nonnull (strstr (fixture_get_error (self), "lost"));
+  add_parcel (parcels, ID ("1"), BOX);
+  g_assert_null (fixture_deposit (self, parcels, &error));
+  g_assert_error (error, KITH_ERROR, KITH_ERROR_UNREACHABLE);
   test_server_forget (self->server);
   kith_mailbox_transport_collect (KITH_MAILBOX_TRANSPORT (self->transport));
   fixture_pass_ms (self, 1500);
@@ -321,14 +335,6 @@ test_retry_after (Fixture *self, gconstpointer data)
 }
 
 /* --- depositing */
-
-static void
-add_parcel (GPtrArray *parcels, const char *id, const char *mailbox)
-{
-  g_autoptr (GBytes) sealed = g_bytes_new (id, strlen (id));
-
-  g_ptr_array_add (parcels, kith_parcel_new (id, mailbox, sealed, 0));
-}
 
 static void
 test_deposits (Fixture *self, gconstpointer data)
@@ -545,6 +551,67 @@ test_marks (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->marked->len, ==, 0);
 }
 
+/* A second device: what was read elsewhere is read here, and nothing more. */
+static void
+test_marks_from_there (Fixture *self, gconstpointer data)
+{
+  static const KithEventSpec spec = { KITH_EVENT_NEW_MESSAGE, KITH_KEEP_NONE, NULL, NULL, "x", { NULL } };
+  static const guint8 secret[32] = { 5 }, key[32] = { 1 };
+  GHmac *hmac = g_hmac_new (G_CHECKSUM_SHA256, secret, sizeof secret);
+  g_autofree char *conv = NULL;
+  g_autofree char *body = NULL;
+  guint8 digest[32];
+  gsize n = sizeof digest;
+
+  g_hmac_update (hmac, key, sizeof key);
+  g_hmac_get_digest (hmac, digest, &n);
+  g_hmac_unref (hmac);
+  conv = g_base64_encode (digest, n);
+  g_strdelimit (conv, "+", '-');
+  g_strdelimit (conv, "/", '_');
+  conv[43] = '\0';
+  body = g_strdup_printf ("[{\"conv\":\"x\",\"pos\":9},7,{\"conv\":\"%s\",\"pos\":978307201500,\"sealed\":null}]",
+                          conv);
+  test_server_fail (self->server, "kith_marks", 1, FAULT_ANSWER, 200, NULL, body);
+  g_assert_true (kith_bus_add_event (self->bus, &spec, "kith", NULL));
+  fixture_add_friend (self, "bob");
+  fixture_connect (self);
+  wait_until (test_server_count (self->server, "kith_marks") == 1);
+  fixture_pass_ms (self, 200);
+  for (guint i = 1; i <= 3; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("{\"msg_id\":\"00000000-0000-4000-8000-00000000000%u\",\"from\":\"bob\","
+                                               "\"direction\":\"received\",\"timestamp\":"
+                                               "\"2001-01-01T00:00:0%uZ\"}", i, i);
+      g_autoptr (GBytes) bytes = g_bytes_new (text, strlen (text));
+      g_autoptr (KithEvent) event = kith_event_new_bytes (KITH_EVENT_NEW_MESSAGE, bytes, NULL);
+
+      kith_bus_tell_event (self->bus, event);
+    }
+  fixture_pass_ms (self, 100);
+  g_assert_cmpuint (self->marked->len, ==, 1);
+  g_assert_cmpstr (g_ptr_array_index (self->marked, 0), ==, ID ("1"));
+}
+
+/* One function that always fails neither hammers the server nor hides that the rest works. */
+static void
+test_one_thing_broken (Fixture *self, gconstpointer data)
+{
+  fixture_connect (self);
+  test_server_fail (self->server, data, 1000, FAULT_ANSWER, 500, NULL, HTML);
+  test_server_forget (self->server);
+  for (guint i = 0; i < 10; i++)
+    {
+      g_autoptr (GPtrArray) parcels = g_ptr_array_new_with_free_func ((GDestroyNotify) kith_parcel_unref);
+
+      add_parcel (parcels, ID ("1"), BOX);
+      kith_mailbox_transport_deposit_async (KITH_MAILBOX_TRANSPORT (self->transport), parcels, NULL, NULL, NULL);
+    }
+  fixture_pass_ms (self, 6000);
+  g_assert_true (is_state (self, CONNECTED));
+  g_assert_cmpuint (test_server_count (self->server, data), <=, 5);
+}
+
 #define add(path, func, data) g_test_add ("/supabase/" path, Fixture, data, fixture_set_up, func, fixture_tear_down)
 
 int
@@ -578,5 +645,8 @@ main (int argc, char **argv)
   add ("heartbeat", test_heartbeat, NULL);
   add ("directory", test_directory, NULL);
   add ("marks", test_marks, NULL);
+  add ("marks-from-there", test_marks_from_there, NULL);
+  add ("broken-send", test_one_thing_broken, "kith_send");
+  add ("broken-beat", test_one_thing_broken, "kith_beat");
   return g_test_run ();
 }
