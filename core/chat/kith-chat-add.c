@@ -7,6 +7,7 @@
 #include "kith-journal.h"
 #include "kith-json-writer.h"
 #include "kith-log.h"
+#include "kith-message.h"
 #include "kith-mailbox-choice.h"
 #include "kith-post.h"
 #include "kith-table-waiting.h"
@@ -21,6 +22,7 @@ typedef struct
   GStrv addresses;
   char *note;
   gboolean from_directory;
+  GError *refusal; /* of the directories that were asked before */
   KithListing *listing;  /* of the directory */
   const char *office;    /* the transport to the mailboxes that it lists; interned, nullable */
   gint64 now_ms;
@@ -34,6 +36,7 @@ newcomer_free (gpointer data)
   g_free (newcomer->username);
   g_strfreev (newcomer->addresses);
   g_free (newcomer->note);
+  g_clear_error (&newcomer->refusal);
   kith_listing_free (newcomer->listing);
   g_free (newcomer);
 }
@@ -189,12 +192,18 @@ on_listing (GObject *source, GAsyncResult *result, gpointer data)
 
   if (listing == NULL)
     {
-      if (g_error_matches (error, KITH_ERROR, KITH_ERROR_UNKNOWN) && index + 1 < change->chat->directories->len)
+      /* One that cannot be asked (no server is set) says nothing of the name; one that does not know it does. */
+      if (newcomer->refusal == NULL || g_error_matches (error, KITH_ERROR, KITH_ERROR_UNKNOWN))
+        g_clear_error (&newcomer->refusal);
+      if (newcomer->refusal == NULL)
+        newcomer->refusal = g_steal_pointer (&error);
+      g_clear_error (&error);
+      if (index + 1 < change->chat->directories->len)
         {
-          g_clear_error (&error);
           ask_directory (change, index + 1);
           return;
         }
+      error = g_steal_pointer (&newcomer->refusal);
       if (kith_chat_find_friend (change->chat, newcomer->username) != NULL)
         {
           g_clear_error (&error);
@@ -236,13 +245,11 @@ ask_directory (KithChange *change, guint index)
                                g_task_get_cancellable (change->task), on_listing, change);
 }
 
+/* As strictly as the other side: a hello that is not valid is dropped there. */
 static gboolean
 check_note (const char *note, GError **error)
 {
-  if (note == NULL || (g_utf8_validate (note, -1, NULL) && g_utf8_strlen (note, -1) <= 300))
-    return TRUE;
-  g_set_error_literal (error, KITH_ERROR, KITH_ERROR_INVALID, "note: 300 characters at most");
-  return FALSE;
+  return note == NULL || *note == '\0' || kith_text_check (KITH_KEY_NOTE, note, KITH_NOTE_MAX, error);
 }
 
 void
@@ -265,7 +272,7 @@ kith_chat_add_async (KithChat *self,
   newcomer->now_ms = kith_world_get_date_ms (self->world);
   newcomer->note = g_strdup (note);
   if ((username == NULL) == (invite == NULL))
-    g_set_error_literal (&error, KITH_ERROR, KITH_ERROR_INVALID, "either username or invite is needed");
+    g_set_error_literal (&error, KITH_ERROR, KITH_ERROR_INVALID, "either username or invite is needed, and not both");
   else if (check_note (note, &error) && invite != NULL)
     parsed = kith_invite_parse (invite, &error);
   else if (error == NULL && !kith_name_is_username (username, FALSE))

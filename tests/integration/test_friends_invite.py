@@ -58,6 +58,7 @@ def test_without_a_directory_a_name_is_unknown(alice):
 def test_note_length(kiths):
     alice, bob = kiths('alice'), kiths('bob')
     alice.refused('POST', '/friends', {'invite': bob.invite, 'note': 'x' * 301}, names='note')
+    alice.refused('POST', '/friends', {'invite': bob.invite, 'note': 'ring \u0007'}, names='note')
     alice.ask('POST', '/friends', {'invite': bob.invite, 'note': 'ü' * 300}, status=201)
 
 

@@ -53,18 +53,10 @@ on_added (GObject *chat, GAsyncResult *result, gpointer request)
 static void
 post_friend (KithRequest *request, gpointer api)
 {
-  const char *username = kith_route_body_string (request, KITH_KEY_USERNAME);
-  const char *invite = kith_route_body_string (request, KITH_KEY_INVITE);
-
-  if ((username == NULL) == (invite == NULL))
-    {
-      kith_request_fail (request, g_error_new (KITH_ERROR, KITH_ERROR_INVALID,
-                                               username == NULL ? "“username” is missing: give a username or an invite"
-                                                                : "give “username” or “invite”, not both"));
-      return;
-    }
-  kith_chat_add_async (kith_route_chat (api), username, invite, kith_route_body_string (request, KITH_KEY_NOTE),
-                       kith_request_get_cancellable (request), on_added, request);
+  kith_chat_add_async (kith_route_chat (api), kith_route_body_string (request, KITH_KEY_USERNAME),
+                       kith_route_body_string (request, KITH_KEY_INVITE),
+                       kith_route_body_string (request, KITH_KEY_NOTE), kith_request_get_cancellable (request),
+                       on_added, request);
 }
 
 static void
@@ -165,19 +157,11 @@ delete_blocked (KithRequest *request, gpointer api)
 static void
 put_identity (KithRequest *request, gpointer api)
 {
-  const char *fingerprint = kith_route_body_string (request, KITH_KEY_FINGERPRINT);
-  const char *invite = kith_route_body_string (request, KITH_KEY_INVITE);
-  About *about;
+  About *about = about_new (request);
 
-  if ((fingerprint == NULL) == (invite == NULL))
-    {
-      kith_request_fail (request,
-                         g_error_new (KITH_ERROR, KITH_ERROR_INVALID, "give either “fingerprint” or “invite”"));
-      return;
-    }
-  about = about_new (request);
-  kith_chat_accept_identity_async (kith_route_chat (api), about->name, fingerprint, invite, NULL, on_friend_changed,
-                                   about);
+  kith_chat_accept_identity_async (kith_route_chat (api), about->name,
+                                   kith_route_body_string (request, KITH_KEY_FINGERPRINT),
+                                   kith_route_body_string (request, KITH_KEY_INVITE), NULL, on_friend_changed, about);
 }
 
 static const KithField by_name[] = {

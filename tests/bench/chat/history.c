@@ -97,6 +97,8 @@ run_write (KithDb *db, gpointer data, GError **error)
       row.text = text->str;
       row.ts_ms = 1700000000000 + (bench->written + i) * 1000;
       randombytes_buf (row.id, sizeof row.id);
+      row.id[6] = (guint8)((row.id[6] & 0x0f) | 0x40); /* a UUID v4 */
+      row.id[8] = (guint8)((row.id[8] & 0x3f) | 0x80);
       ok = kith_table_message_add (db, &row, NULL, error);
     }
   g_string_free (text, TRUE);
