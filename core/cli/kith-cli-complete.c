@@ -190,7 +190,7 @@ print_names (KithCli *cli)
       return KITH_CLI_OK;
     }
   for (guint i = 0; i < json_array_get_length (json_node_get_array (answer)); i++)
-    puts (kith_cli_string (json_array_get_object_element (json_node_get_array (answer), i), "username"));
+    kith_cli_print_line (json_array_get_object_element (json_node_get_array (answer), i), "username");
   return KITH_CLI_OK;
 }
 

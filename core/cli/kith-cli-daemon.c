@@ -37,21 +37,24 @@ status (KithCli *cli, int argc, char **argv)
 static void
 print_plugin (KithCli *cli, JsonObject *plugin)
 {
-  const char *state = kith_cli_string (plugin, "state");
+  g_autofree char *state = kith_cli_dup_clean (plugin, "state");
+  g_autofree char *id = kith_cli_dup_clean (plugin, "id");
+  g_autofree char *version = kith_cli_dup_clean (plugin, "version");
   const char *error = kith_cli_string (plugin, "error");
   const char *colour = strcmp (state, "active") == 0 ? "32" : *error != '\0' ? "31" : "2";
   g_autofree char *why = kith_cli_clean (error, "    ");
   JsonNode *slow = json_object_get_member (plugin, "slow");
 
-  printf ("%s%-14s%s %-8s %s%s%s\n", kith_cli_colour (cli, "1"), kith_cli_string (plugin, "id"),
-          kith_cli_colour (cli, "0"), kith_cli_string (plugin, "version"), kith_cli_colour (cli, colour), state,
-          kith_cli_colour (cli, "0"));
+  printf ("%s%-14s%s %-8s %s%s%s\n", kith_cli_colour (cli, "1"), id, kith_cli_colour (cli, "0"), version,
+          kith_cli_colour (cli, colour), state, kith_cli_colour (cli, "0"));
   if (*why != '\0')
     printf ("    %s\n", why);
   if (slow != NULL && JSON_NODE_HOLDS_OBJECT (slow))
     {
+      g_autofree char *handler = kith_cli_dup_clean (json_node_get_object (slow), "handler");
+
       printf ("    ");
-      printf (_("slow: %s kept the loop for %lld ms"), kith_cli_string (json_node_get_object (slow), "handler"),
+      printf (_("slow: %s kept the loop for %lld ms"), handler,
               (long long) kith_cli_int (json_node_get_object (slow), "ms"));
       putchar ('\n');
     }
@@ -113,7 +116,11 @@ presence (KithCli *cli, int argc, char **argv)
   if (cli->json)
     kith_cli_print_json (answer);
   else
-    puts (kith_cli_say_presence (kith_cli_string (json_node_get_object (answer), "status")));
+    {
+      g_autofree char *state = kith_cli_dup_clean (json_node_get_object (answer), "status");
+
+      puts (kith_cli_say_presence (state));
+    }
   return KITH_CLI_OK;
 }
 
@@ -151,8 +158,9 @@ print_setting (KithCli *cli, JsonObject *setting)
   const char *value = kith_cli_string (setting, "value");
   gboolean is_default = strcmp (value, kith_cli_string (setting, "default")) == 0;
   g_autofree char *clean = kith_cli_clean (value, NULL);
+  g_autofree char *name = kith_cli_dup_clean (setting, "name");
 
-  printf ("%s%-32s%s %s%s%s\n", is_default ? "" : kith_cli_colour (cli, "1"), kith_cli_string (setting, "name"),
+  printf ("%s%-32s%s %s%s%s\n", is_default ? "" : kith_cli_colour (cli, "1"), name,
           kith_cli_colour (cli, "0"), kith_cli_colour (cli, is_default ? "2" : "0"), clean, kith_cli_colour (cli, "0"));
 }
 
@@ -192,7 +200,7 @@ ask_setting (KithCli *cli, const char *method, const char *name, const char *val
   if (cli->json)
     kith_cli_print_json (answer);
   else if (strcmp (method, "GET") == 0)
-    puts (kith_cli_string (json_node_get_object (answer), "value"));
+    kith_cli_print_line (json_node_get_object (answer), "value");
   else
     print_setting (cli, json_node_get_object (answer));
   return KITH_CLI_OK;
@@ -225,7 +233,7 @@ token (KithCli *cli, int argc, char **argv)
   if (cli->json)
     kith_cli_print_json (answer);
   else
-    puts (kith_cli_string (json_node_get_object (answer), "token"));
+    kith_cli_print_line (json_node_get_object (answer), "token");
   return KITH_CLI_OK;
 }
 

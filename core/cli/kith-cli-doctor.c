@@ -27,7 +27,8 @@ print_check (KithCli *cli, JsonObject *check)
 {
   gboolean ok = kith_cli_bool (check, "ok");
   g_autofree char *text = kith_cli_clean (kith_cli_string (check, "message"), "    ");
-  g_autofree char *name = kith_cli_pad (kith_cli_string (check, "name"), NAME_WIDTH);
+  g_autofree char *clean = kith_cli_dup_clean (check, "name");
+  g_autofree char *name = kith_cli_pad (clean, NAME_WIDTH);
   g_autofree char *verdict = kith_cli_pad (ok ? _("ok") : _("BAD"), 4);
 
   printf ("%s%s%s %s %s\n", kith_cli_colour (cli, ok ? "32" : "31"), verdict, kith_cli_colour (cli, "0"), name, text);

@@ -50,10 +50,11 @@ print_found (KithCli *cli, JsonObject *message)
   g_autofree char *from = kith_cli_clean (kith_cli_string (message, "from"), NULL);
   g_autofree char *to = kith_cli_clean (kith_cli_string (message, "to"), NULL);
   g_autofree char *snippet = kith_cli_clean (kith_cli_string (message, "snippet"), "    ");
+  g_autofree char *id = kith_cli_dup_clean (message, "msg_id");
 
   printf ("%s%s%s %s → %s: %s %s(%s)%s\n", kith_cli_colour (cli, "2"), when, kith_cli_colour (cli, "0"), from, to,
           snippet,
-          kith_cli_colour (cli, "2"), kith_cli_string (message, "msg_id"), kith_cli_colour (cli, "0"));
+          kith_cli_colour (cli, "2"), id, kith_cli_colour (cli, "0"));
 }
 
 static int
@@ -110,10 +111,12 @@ trace (KithCli *cli, int argc, char **argv)
     {
       JsonObject *step = json_array_get_object_element (steps, i);
       g_autofree char *when = kith_cli_time (kith_cli_string (step, "at"));
-      g_autofree char *detail = kith_cli_clean (kith_cli_string (step, "detail"), NULL);
+      g_autofree char *detail = kith_cli_dup_clean (step, "detail");
+      g_autofree char *what = kith_cli_dup_clean (step, "what");
+      g_autofree char *transport = kith_cli_dup_clean (step, "transport");
 
-      printf ("%s%s%s %-12s %-8s %s\n", kith_cli_colour (cli, "2"), when, kith_cli_colour (cli, "0"),
-              kith_cli_string (step, "what"), kith_cli_string (step, "transport"), detail);
+      printf ("%s%s%s %-12s %-8s %s\n", kith_cli_colour (cli, "2"), when, kith_cli_colour (cli, "0"), what, transport,
+              detail);
     }
   if (json_array_get_length (steps) == 0)
     puts (_("Nothing is known any more: steps are kept for 7 days."));

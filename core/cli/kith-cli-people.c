@@ -17,7 +17,7 @@ invite (KithCli *cli, int argc, char **argv)
   if (cli->json)
     kith_cli_print_json (answer);
   else
-    puts (kith_cli_string (json_node_get_object (answer), "invite"));
+    kith_cli_print_line (json_node_get_object (answer), "invite");
   return KITH_CLI_OK;
 }
 
@@ -89,7 +89,8 @@ static void
 print_friend (KithCli *cli, JsonObject *friend)
 {
   g_autofree char *name = kith_cli_clean (kith_cli_string (friend, "username"), NULL);
-  const char *state = kith_cli_string (friend, "status");
+  g_autofree char *told = kith_cli_dup_clean (friend, "status");
+  const char *state = told;
   gboolean online = kith_cli_bool (friend, "online");
   g_autofree char *seen = kith_cli_time (kith_cli_string (friend, "last_seen"));
   g_autofree char *padded = kith_cli_pad (name, NAME_WIDTH);
@@ -121,9 +122,10 @@ print_request (KithCli *cli, JsonObject *request)
   g_autofree char *when = kith_cli_time (kith_cli_string (request, "received_at"));
 
   g_autofree char *padded = kith_cli_pad (name, NAME_WIDTH);
+  g_autofree char *fingerprint = kith_cli_dup_clean (request, "fingerprint");
 
   printf ("%s%s%s %s %s\n    %s\n", kith_cli_colour (cli, "1"), padded, kith_cli_colour (cli, "0"), when,
-          kith_cli_string (request, "fingerprint"), text);
+          fingerprint, text);
 }
 
 static int
@@ -179,8 +181,10 @@ verify (KithCli *cli, int argc, char **argv)
     }
   if (!cli->json)
     {
+      g_autofree char *number = kith_cli_dup_clean (json_node_get_object (answer), "safety_number");
+
       printf (_("The safety number with %s:"), name);
-      printf ("\n\n    %s\n\n", kith_cli_string (json_node_get_object (answer), "safety_number"));
+      printf ("\n\n    %s\n\n", number);
       printf (_("Compare it with what %s sees, face to face or on the phone.\n"), name);
       fflush (stdout);
     }

@@ -116,6 +116,20 @@ kith_cli_string (JsonObject *object, const char *member)
   return json_node_get_string (node);
 }
 
+char *
+kith_cli_dup_clean (JsonObject *object, const char *member)
+{
+  return kith_cli_clean (kith_cli_string (object, member), NULL);
+}
+
+void
+kith_cli_print_line (JsonObject *object, const char *member)
+{
+  g_autofree char *line = kith_cli_dup_clean (object, member);
+
+  puts (line);
+}
+
 gboolean
 kith_cli_bool (JsonObject *object, const char *member)
 {

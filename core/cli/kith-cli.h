@@ -80,6 +80,8 @@ const char *kith_cli_colour (KithCli *cli,
                              const char *sgr); /* "1" bold, "2" dim, "32" green, "0" back; "" without a terminal */
 char       *kith_cli_time         (const char *iso);                        /* full; local, short */
 const char *kith_cli_string       (JsonObject *object, const char *member); /* "" when it is missing or no string */
+char       *kith_cli_dup_clean    (JsonObject *object, const char *member); /* full; the same in one harmless line */
+void        kith_cli_print_line   (JsonObject *object, const char *member); /* … and printed */
 gboolean    kith_cli_bool         (JsonObject *object, const char *member);
 gint64      kith_cli_int          (JsonObject *object, const char *member);
 void        kith_cli_print_message (KithCli *cli, JsonObject *message);

@@ -2,6 +2,8 @@
 #include "kith-cli.h"
 #include "kith-locale.h"
 #include "kith-settings.h"
+#include <gio/gio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -233,6 +235,9 @@ main (int argc, char **argv)
   int status;
 
   kith_locale_init ();
+  /* GSocket's class ignores the signal once it is made; who stops reading us ends us, as it ends every filter. */
+  g_type_class_unref (g_type_class_ref (G_TYPE_SOCKET));
+  signal (SIGPIPE, SIG_DFL);
   g_set_prgname ("kithctl");
   status = parse_and_run (&cli, argc, argv);
   g_clear_object (&cli.session);
