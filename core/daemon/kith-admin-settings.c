@@ -115,9 +115,8 @@ put_setting (KithRequest *request, gpointer data)
   if (settings == NULL)
     return;
   value = parse_value (key, text, &error);
-  if (value != NULL && !g_settings_set_value (settings, g_settings_schema_key_get_name (key), value))
-    g_set_error (&error, KITH_ERROR, KITH_ERROR_REFUSED, "the setting %s cannot be written",
-                 g_settings_schema_key_get_name (key));
+  if (value != NULL)
+    kith_settings_write (((KithDaemon *) data)->settings, kith_request_get_param (request, "name"), value, &error);
   if (error != NULL)
     kith_request_fail (request, error);
   else
@@ -129,11 +128,14 @@ delete_setting (KithRequest *request, gpointer data)
 {
   g_autoptr (GSettingsSchemaKey) key = NULL;
   g_autoptr (GSettings) settings = find_setting (data, &request, &key);
+  GError *error = NULL;
 
   if (settings == NULL)
     return;
-  g_settings_reset (settings, g_settings_schema_key_get_name (key));
-  answer_setting (request, settings, key);
+  if (kith_settings_write (((KithDaemon *) data)->settings, kith_request_get_param (request, "name"), NULL, &error))
+    answer_setting (request, settings, key);
+  else
+    kith_request_fail (request, error);
 }
 
 /* --- the token */

@@ -8,7 +8,7 @@
 
 #include "kith-event-private.h"
 #include "kith-locale.h"
-#include "kith-log.h"
+#include "kith-settings-pair.h"
 
 #define KITH_SCHEMA "im.kith.Kith"
 #define KITH_ROOT "/im/kith/Kith/"
@@ -19,13 +19,11 @@ struct _KithSettings
 {
   GObject parent_instance;
 
-  char *file;                  /* NULL: the desktop's backend */
   char *path;
-  GSettingsBackend *backend;   /* NULL: the default */
-  GSettings *main;
-  GHashTable *plugins;         /* id → GSettings that was given out, with a weak owner: the plugin's host */
-  GHashTable *schemas;         /* id → schema id */
-  GHashTable *wrong;           /* "group/key" → the text that was refused */
+  GSettingsBackend *raw, *good;   /* what is said, and what is in force: in memory */
+  KithSettingsFile *file;         /* NULL: the desktop's backend keeps none */
+  KithSettingsPair *main;
+  GHashTable *plugins;            /* id → KithSettingsPair */
 };
 
 G_DEFINE_FINAL_TYPE (KithSettings, kith_settings, G_TYPE_OBJECT)
@@ -43,13 +41,12 @@ kith_settings_finalize (GObject *object)
 {
   KithSettings *self = KITH_SETTINGS (object);
 
-  g_clear_object (&self->main);
+  g_clear_pointer (&self->main, kith_settings_pair_free);
   g_clear_pointer (&self->plugins, g_hash_table_unref);
-  g_clear_pointer (&self->schemas, g_hash_table_unref);
-  g_clear_pointer (&self->wrong, g_hash_table_unref);
-  g_clear_object (&self->backend);
+  g_clear_pointer (&self->file, kith_settings_file_free);
+  g_clear_object (&self->raw);
+  g_clear_object (&self->good);
   g_free (self->path);
-  g_free (self->file);
   G_OBJECT_CLASS (kith_settings_parent_class)->finalize (object);
 }
 
@@ -64,9 +61,7 @@ kith_settings_class_init (KithSettingsClass *class)
 static void
 kith_settings_init (KithSettings *self)
 {
-  self->plugins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
-  self->schemas = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  self->wrong = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->plugins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) kith_settings_pair_free);
 }
 
 /* [a-z][a-z0-9_]{0,15} */
@@ -77,130 +72,37 @@ kith_profile_is_valid (const char *profile)
          && strspn (profile, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen (profile);
 }
 
-/* --- what is wrong in a key file: GSettings itself would take the default without a word */
-
-static char *
-find_fault (GSettingsSchema *schema, const char *key, const char *text)
-{
-  g_autoptr (GSettingsSchemaKey) schema_key = NULL;
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!g_settings_schema_has_key (schema, key))
-    return g_strdup ("there is no such setting");
-  schema_key = g_settings_schema_get_key (schema, key);
-  value = g_variant_parse (g_settings_schema_key_get_value_type (schema_key), text, NULL, NULL, &error);
-  if (value == NULL)
-    return g_strdup_printf ("it is not of the type %s",
-                            g_variant_type_peek_string (g_settings_schema_key_get_value_type (schema_key)));
-  if (!g_settings_schema_key_range_check (schema_key, value))
-    {
-      g_autoptr (GVariant) range = g_settings_schema_key_get_range (schema_key);
-      g_autofree char *print = g_variant_print (range, FALSE);
-
-      return g_strdup_printf ("it is out of range: %s", print);
-    }
-  return NULL;
-}
-
-static void
-check_group (KithSettings *self, GKeyFile *file, const char *group, GSettingsSchema *schema, GHashTable *wrong)
-{
-  g_auto (GStrv) keys = g_key_file_get_keys (file, group, NULL, NULL);
-
-  for (char **key = keys; keys != NULL && *key != NULL; key++)
-    {
-      g_autofree char *text = g_key_file_get_value (file, group, *key, NULL);
-      g_autofree char *fault = text != NULL ? find_fault (schema, *key, text) : NULL;
-      g_autofree char *name = g_strconcat (group, "/", *key, NULL);
-      const char *before = g_hash_table_lookup (self->wrong, name);
-
-      if (fault == NULL)
-        continue;
-      if (g_strcmp0 (before, text) != 0)
-        kith_warning ("%s: [%s] %s=%s is not used: %s", self->file, group, *key,
-                      kith_settings_is_secret (*key) ? "…" : text, fault);
-      g_hash_table_insert (wrong, g_steal_pointer (&name), g_steal_pointer (&text));
-    }
-}
-
-static void
-check_file (KithSettings *self)
-{
-  g_autoptr (GKeyFile) file = g_key_file_new ();
-  g_autoptr (GSettingsSchema) schema = NULL;
-  GHashTable *wrong;
-  GHashTableIter iter;
-  GSettings *settings;
-  const char *id;
-
-  if (self->file == NULL || !g_key_file_load_from_file (file, self->file, G_KEY_FILE_NONE, NULL))
-    return;
-  wrong = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  g_object_get (self->main, "settings-schema", &schema, NULL);
-  check_group (self, file, KITH_GROUP, schema, wrong);
-  g_hash_table_iter_init (&iter, self->plugins);
-  while (g_hash_table_iter_next (&iter, (gpointer *) &id, (gpointer *) &settings))
-    {
-      g_autofree char *group = g_strconcat ("plugins/", id, NULL);
-      g_autoptr (GSettingsSchema) plugin_schema = NULL;
-
-      g_object_get (settings, "settings-schema", &plugin_schema, NULL);
-      check_group (self, file, group, plugin_schema, wrong);
-    }
-  g_hash_table_unref (self->wrong);
-  self->wrong = wrong;
-}
-
-gboolean
-kith_settings_is_wrong (KithSettings *self, const char *key)
-{
-  g_autofree char *name = g_strconcat (KITH_GROUP, "/", key, NULL);
-
-  return g_hash_table_contains (self->wrong, name);
-}
-
 /* --- the transport that listens has the peer port among its settings; people find it among the daemon's */
 
-static void
-pass_peer_port (KithSettings *self, GSettings *plugin)
+static const char *
+find_passed (GSettingsSchema *schema)
 {
-  g_autoptr (GVariant) port = g_settings_get_value (self->main, KITH_PEER_PORT);
-  g_autoptr (GVariant) present = g_settings_get_value (plugin, KITH_PEER_PORT);
-
-  if (!g_variant_equal (port, present))
-    g_settings_set_value (plugin, KITH_PEER_PORT, port);
-}
-
-static gboolean
-has_peer_port (GSettings *settings)
-{
-  g_autoptr (GSettingsSchema) schema = NULL;
   g_autoptr (GSettingsSchemaKey) key = NULL;
 
-  g_object_get (settings, "settings-schema", &schema, NULL);
   if (!g_settings_schema_has_key (schema, KITH_PEER_PORT))
-    return FALSE;
+    return NULL;
   key = g_settings_schema_get_key (schema, KITH_PEER_PORT);
-  return g_variant_type_equal (g_settings_schema_key_get_value_type (key), G_VARIANT_TYPE_UINT16);
+  return g_variant_type_equal (g_settings_schema_key_get_value_type (key), G_VARIANT_TYPE_UINT16) ? KITH_PEER_PORT
+                                                                                                  : NULL;
+}
+
+static void
+pass_peer_port (KithSettings *self, KithSettingsPair *plugin)
+{
+  g_autoptr (GVariant) port = g_settings_get_value (kith_settings_get_main (self), KITH_PEER_PORT);
+
+  kith_settings_pair_pass (plugin, port);
 }
 
 static void
 on_changed (GSettings *main, const char *key, KithSettings *self)
 {
   GHashTableIter iter;
-  GSettings *plugin;
+  KithSettingsPair *plugin;
 
-  check_file (self);
-  if (kith_settings_is_wrong (self, key))
-    return;
-  if (strcmp (key, KITH_PEER_PORT) == 0)
-    {
-      g_hash_table_iter_init (&iter, self->plugins);
-      while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &plugin))
-        if (has_peer_port (plugin))
-          pass_peer_port (self, plugin);
-    }
+  g_hash_table_iter_init (&iter, self->plugins);
+  while (strcmp (key, KITH_PEER_PORT) == 0 && g_hash_table_iter_next (&iter, NULL, (gpointer *) &plugin))
+    pass_peer_port (self, plugin);
   g_signal_emit (self, signals[SIGNAL_CHANGED], g_quark_from_string (key), key);
 }
 
@@ -209,22 +111,23 @@ on_changed (GSettings *main, const char *key, KithSettings *self)
 static gboolean
 open_file (KithSettings *self, const char *file, GError **error)
 {
-  g_autoptr (GKeyFile) parsed = g_key_file_new ();
+  g_autofree char *path = g_canonicalize_filename (file, NULL);
+  g_autofree char *contents = NULL;
   g_autoptr (GError) why = NULL;
 
-  self->file = g_canonicalize_filename (file, NULL);
-  if (!g_key_file_load_from_file (parsed, self->file, G_KEY_FILE_NONE, &why))
+  /* That it is full of nonsense is no reason not to start; that it is another file than was meant, is. */
+  if (!g_file_get_contents (path, &contents, NULL, &why))
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, _("the settings cannot be read from %s: %s"), self->file,
+      g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, _("the settings cannot be read from %s: %s"), path,
                    why->message);
       return FALSE;
     }
-  self->backend = g_keyfile_settings_backend_new (self->file, KITH_ROOT, KITH_GROUP);
+  self->raw = g_keyfile_settings_backend_new (path, KITH_ROOT, KITH_GROUP);
   return TRUE;
 }
 
-static GSettings *
-open_schema (KithSettings *self, const char *schema_id, const char *path, GError **error)
+static KithSettingsPair *
+open_pair (KithSettings *self, const char *schema_id, const char *path, const char *plugin, GError **error)
 {
   GSettingsSchemaSource *source = g_settings_schema_source_get_default ();
   g_autoptr (GSettingsSchema) schema = NULL;
@@ -237,16 +140,8 @@ open_schema (KithSettings *self, const char *schema_id, const char *path, GError
                    _("the settings schema %s is not installed: install kith, or use “meson devenv”"), schema_id);
       return NULL;
     }
-  if (g_settings_schema_get_path (schema) != NULL)
-    path = NULL;
-  return g_settings_new_full (schema, self->backend, path);
-}
-
-/* GSettings speaks up only for keys that were read since somebody listens. */
-static void
-read_once (const char *name, GSettings *settings, GSettingsSchemaKey *key, gpointer data)
-{
-  g_variant_unref (g_settings_get_value (settings, g_settings_schema_key_get_name (key)));
+  return kith_settings_pair_new (schema, path, self->raw, self->good, self->file, plugin,
+                                 plugin != NULL ? find_passed (schema) : NULL);
 }
 
 KithSettings *
@@ -256,43 +151,42 @@ kith_settings_new (const char *profile, const char *file, GError **error)
 
   if (file != NULL && !open_file (self, file, error))
     return NULL;
+  if (file == NULL)
+    self->raw = g_settings_backend_get_default ();
+  self->good = g_memory_settings_backend_new ();
+  self->file = kith_settings_file_new (self->raw);
   if (file != NULL || strcmp (profile, "default") == 0)
     self->path = g_strdup (KITH_ROOT);
   else
     self->path = g_strconcat (KITH_ROOT "profiles/", profile, "/", NULL);
-  self->main = open_schema (self, KITH_SCHEMA, self->path, error);
+  self->main = open_pair (self, KITH_SCHEMA, self->path, NULL, error);
   if (self->main == NULL)
     return NULL;
-  check_file (self);
-  g_signal_connect_object (self->main, "changed", G_CALLBACK (on_changed), self, 0);
-  kith_settings_each (self, read_once, NULL);
+  g_signal_connect_object (kith_settings_get_main (self), "changed", G_CALLBACK (on_changed), self, 0);
   return g_steal_pointer (&self);
 }
 
 GSettings *
 kith_settings_get_main (KithSettings *self)
 {
-  return self->main;
+  return kith_settings_pair_get (self->main);
 }
 
 GSettings *
 kith_settings_open_plugin (KithSettings *self, const char *plugin, const char *schema_id, GError **error)
 {
   g_autofree char *path = g_strconcat (self->path, "plugins/", plugin, "/", NULL);
-  g_autoptr (GSettings) settings = open_schema (self, schema_id, path, error);
+  KithSettingsPair *pair = g_hash_table_lookup (self->plugins, plugin);
 
-  if (settings == NULL)
-    return NULL;
-  if (has_peer_port (settings))
+  if (pair == NULL || strcmp (g_settings_schema_get_id (kith_settings_pair_schema (pair)), schema_id) != 0)
     {
-      /* Delayed: what the daemon passes on is seen by the plugin and never written. */
-      g_settings_delay (settings);
-      pass_peer_port (self, settings);
+      pair = open_pair (self, schema_id, path, plugin, error);
+      if (pair == NULL)
+        return NULL;
+      pass_peer_port (self, pair);
+      g_hash_table_replace (self->plugins, g_strdup (plugin), pair);
     }
-  g_hash_table_replace (self->schemas, g_strdup (plugin), g_strdup (schema_id));
-  g_hash_table_replace (self->plugins, g_strdup (plugin), g_object_ref (settings));
-  check_file (self);
-  return g_steal_pointer (&settings);
+  return kith_settings_pair_open (pair);
 }
 
 /* --- who we are */
@@ -317,7 +211,7 @@ make_fit (const char *login)
 char *
 kith_settings_dup_username (KithSettings *self, GError **error)
 {
-  g_autoptr (GVariant) chosen = g_settings_get_user_value (self->main, "username");
+  g_autoptr (GVariant) chosen = g_settings_get_user_value (kith_settings_get_main (self), "username");
   const char *name = chosen != NULL ? g_variant_get_string (chosen, NULL) : NULL;
 
   if (name == NULL)
@@ -331,32 +225,38 @@ kith_settings_dup_username (KithSettings *self, GError **error)
 
 /* --- for /admin */
 
-GSettings *
-kith_settings_find (KithSettings *self, const char *name, const char **key, GError **error)
+static KithSettingsPair *
+find_pair (KithSettings *self, const char *name, const char **key, GError **error)
 {
   const char *dot = strchr (name, '.');
   g_autofree char *plugin = dot != NULL ? g_strndup (name, (gsize) (dot - name)) : NULL;
-  const char *schema_id = plugin != NULL ? g_hash_table_lookup (self->schemas, plugin) : NULL;
-  g_autoptr (GSettings) settings = NULL;
-  g_autoptr (GSettingsSchema) schema = NULL;
+  KithSettingsPair *pair = plugin != NULL ? g_hash_table_lookup (self->plugins, plugin) : self->main;
 
   *key = dot != NULL ? dot + 1 : name;
-  if (plugin == NULL)
-    settings = g_object_ref (self->main);
-  else if (schema_id != NULL)
-    {
-      g_autofree char *path = g_strconcat (self->path, "plugins/", plugin, "/", NULL);
-
-      settings = open_schema (self, schema_id, path, error);
-      if (settings == NULL)
-        return NULL;
-    }
-  if (settings != NULL)
-    g_object_get (settings, "settings-schema", &schema, NULL);
-  if (schema != NULL && g_settings_schema_has_key (schema, *key))
-    return g_steal_pointer (&settings);
-  g_set_error (error, KITH_ERROR, KITH_ERROR_UNKNOWN, "there is no setting “%s”", name);
+  if (pair == NULL || !g_settings_schema_has_key (kith_settings_pair_schema (pair), *key))
+    g_set_error (error, KITH_ERROR, KITH_ERROR_UNKNOWN, "there is no setting “%s”", name);
+  else if (g_strcmp0 (kith_settings_pair_passed (pair), *key) == 0)
+    g_set_error (error, KITH_ERROR, KITH_ERROR_UNKNOWN, "the setting “%s” is kith's own: “%s”", name, *key);
+  else
+    return pair;
   return NULL;
+}
+
+GSettings *
+kith_settings_find (KithSettings *self, const char *name, const char **key, GError **error)
+{
+  KithSettingsPair *pair = find_pair (self, name, key, error);
+
+  return pair != NULL ? g_object_ref (kith_settings_pair_get (pair)) : NULL;
+}
+
+gboolean
+kith_settings_write (KithSettings *self, const char *name, GVariant *value, GError **error)
+{
+  const char *key;
+  KithSettingsPair *pair = find_pair (self, name, &key, error);
+
+  return pair != NULL && kith_settings_pair_write (pair, key, value, error);
 }
 
 gboolean
@@ -375,19 +275,19 @@ kith_settings_print (const char *key, GVariant *value)
 }
 
 static void
-each_key (const char *prefix, GSettings *settings, KithSettingsEachFunc func, gpointer data)
+each_key (const char *prefix, KithSettingsPair *pair, KithSettingsEachFunc func, gpointer data)
 {
-  g_autoptr (GSettingsSchema) schema = NULL;
-  g_auto (GStrv) keys = NULL;
+  GSettingsSchema *schema = kith_settings_pair_schema (pair);
+  g_auto (GStrv) keys = g_settings_schema_list_keys (schema);
 
-  g_object_get (settings, "settings-schema", &schema, NULL);
-  keys = g_settings_schema_list_keys (schema);
   for (char **key = keys; *key != NULL; key++)
     {
+      if (g_strcmp0 (*key, kith_settings_pair_passed (pair)) == 0)
+        continue;
       g_autoptr (GSettingsSchemaKey) schema_key = g_settings_schema_get_key (schema, *key);
       g_autofree char *name = g_strconcat (prefix, *key, NULL);
 
-      func (name, settings, schema_key, data);
+      func (name, kith_settings_pair_get (pair), schema_key, data);
     }
 }
 
