@@ -398,3 +398,11 @@ fixture_pass_ms (Fixture *self, guint ms)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (1000);
 }
+
+void
+fixture_add_parcel (GPtrArray *parcels, const char *id, const char *mailbox)
+{
+  g_autoptr (GBytes) sealed = g_bytes_new (id, strlen (id));
+
+  g_ptr_array_add (parcels, kith_parcel_new (id, mailbox, sealed, 0));
+}

@@ -42,6 +42,7 @@ void fixture_release_saves (Fixture *self);
 KithFriend *fixture_add_friend (Fixture *self, const char *username);
 char *fixture_take_received (Fixture *self);
 GArray *fixture_deposit (Fixture *self, GPtrArray *parcels, GError **error);
+void fixture_add_parcel (GPtrArray *parcels, const char *id, const char *mailbox);
 /* Turns the loop for so long. */
 void fixture_pass_ms (Fixture *self, guint ms);
 
@@ -49,3 +50,12 @@ void fixture_pass_ms (Fixture *self, guint ms);
   while (!(condition))        \
   g_main_context_iteration (NULL, TRUE)
 #define is_state(self, wanted) (kith_transport_get_state ((self)->transport) == KITH_TRANSPORT_##wanted)
+#define add_test(path, func, data) \
+  g_test_add ("/supabase/" path, Fixture, data, fixture_set_up, func, fixture_tear_down)
+
+#define ID(n) "00000000-0000-4000-8000-00000000000" n
+#define BOX "33333333-3333-4333-8333-333333333333"
+#define OTHER_BOX "44444444-4444-4444-8444-444444444444"
+#define HTML "<html><body>502 Bad Gateway</body></html>"
+
+void add_part_tests (void);
