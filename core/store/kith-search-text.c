@@ -62,6 +62,12 @@ classify (gunichar c)
     }
 }
 
+gboolean
+kith_search_text_is_alone (gunichar c)
+{
+  return classify (c) == PART_ALONE;
+}
+
 static void
 append_alone (GString *out, gunichar c)
 {

@@ -187,7 +187,7 @@ find_word (GArray *text, const gunichar *word, guint n)
 {
   for (guint i = 0; n > 0 && i + n <= text->len; i++)
     if (memcmp (&g_array_index (text, gunichar, i), word, n * sizeof *word) == 0
-        && (i == 0 || !g_unichar_isalnum (word[0]) || word[0] > 0x2e7f
+        && (i == 0 || !g_unichar_isalnum (word[0]) || kith_search_text_is_alone (word[0])
             || !g_unichar_isalnum (g_array_index (text, gunichar, i - 1))))
       return i;
   return -1;

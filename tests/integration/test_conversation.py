@@ -363,5 +363,24 @@ def test_metrics(pair):
     assert samples['kith_outbox_rows'] == 0 and samples['kith_journal_newest'] > 0
     bob.stop()
     alice.post('bob', 'waits')
-    assert parse_metrics(alice.call('GET', '/metrics').body.decode())['kith_outbox_rows'] == 1
+    later = parse_metrics(alice.call('GET', '/metrics').body.decode())
+    assert later['kith_outbox_rows'] == 1 and later['kith_journal_newest'] > samples['kith_journal_newest']
     window.close()
+
+
+def test_metrics_count_refusals_and_clients(alice):
+    before = parse_metrics(alice.call('GET', '/metrics').body.decode())
+    windows = [alice.window() for _ in range(3)]
+    windows[0].send('typing', to='nobody', typing=True)
+    windows[0].wait('error')
+    assert alice.call('GET', '/status', headers={'Host': 'elsewhere.example'}).status == 421
+    assert alice.call('GET', '/status', headers={'Origin': 'https://elsewhere.example'}).status == 403
+    assert alice.call('POST', '/messages', raw=b'{}', headers={'Content-Type': 'text/plain'}).status == 415
+    after = parse_metrics(alice.call('GET', '/metrics').body.decode())
+    for reason in ('host', 'origin', 'type'):
+        name = f'kith_door_refused_total{{reason="{reason}"}}'
+        assert after[name] == before[name] + 1, name
+    assert after['kith_windows'] == after['kith_door_websockets'] == 3 and before['kith_windows'] == 0
+    wanted = {'kith_store_queued_jobs', 'kith_store_queued_bytes', 'kith_outbox_rows', 'kith_outbox_plain_rows', 'kith_outbox_mailbox_rows',
+              'kith_inbox_rows', 'kith_pending_rows', 'kith_request_rows', 'kith_search_behind_rows', 'kith_journal_oldest', 'kith_journal_shown'}
+    assert wanted <= set(after)

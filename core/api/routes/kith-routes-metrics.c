@@ -178,7 +178,7 @@ typedef struct
 {
   KithRequest *request;
   GString *text;
-  gint64 outbox, unencrypted, pending, requests, unindexed;
+  gint64 outbox, unencrypted, uploaded, inbox, pending, requests, unindexed;
 } Waiting;
 
 static gboolean
@@ -188,6 +188,8 @@ count_waiting (KithDb *db, gpointer data, GError **error)
 
   return kith_db_query_int64 (db, "SELECT count (*) FROM outbox", &waiting->outbox, error)
          && kith_db_query_int64 (db, "SELECT count (*) FROM outbox WHERE wire IS NULL", &waiting->unencrypted, error)
+         && kith_db_query_int64 (db, "SELECT count (*) FROM outbox WHERE uploaded_ms > 0", &waiting->uploaded, error)
+         && kith_db_query_int64 (db, "SELECT count (*) FROM plugin_inbox", &waiting->inbox, error)
          && kith_db_query_int64 (db, "SELECT count (*) FROM pending", &waiting->pending, error)
          && kith_db_query_int64 (db, "SELECT count (*) FROM request_item", &waiting->requests, error)
          && kith_db_query_int64 (db,
@@ -213,6 +215,8 @@ on_counted (gpointer data, const GError *error)
     {
       add (&metrics, "kith_outbox_rows", "Contents without an acknowledgement.", (guint64) waiting->outbox);
       add (&metrics, "kith_outbox_plain_rows", "Those that wait for a session.", (guint64) waiting->unencrypted);
+      add (&metrics, "kith_outbox_mailbox_rows", "Those that lie in a mailbox.", (guint64) waiting->uploaded);
+      add (&metrics, "kith_inbox_rows", "Contents that wait for their plugin.", (guint64) waiting->inbox);
       add (&metrics, "kith_pending_rows", "Contents that came before their message.", (guint64) waiting->pending);
       add (&metrics, "kith_request_rows", "Contents that wait in requests.", (guint64) waiting->requests);
       add (&metrics, "kith_search_behind_rows", "Messages that are not in the search index yet.",
