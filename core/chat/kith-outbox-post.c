@@ -8,37 +8,40 @@
 /* A content goes over the link if there is one or comes one within this time, else to the mailbox. */
 #define LINK_MS 2000
 
-/* --- rows that went over a link which ended before the answer: should they be there, the same bytes would be taken for a
- * duplicate of the mailbox, and nobody would say so. In other bytes the content is known by its id, and receipted. */
-
-#define UNANSWERED_MAX 4096
+/* --- rows that went over a link which ended before the answer: should they be there, a mailbox's same bytes would be
+ * taken for a duplicate, and nobody would say that they are. In other bytes the content is known by its id, and
+ * receipted. What comes after them is encrypted anew, too: it keeps its place. */
 
 typedef struct
 {
   KithChat *chat;
   KithBox *box;
-  GArray *rows; /* of gint64 */
+  gint64 from;
 } Again;
 
 void
 kith_box_note_unanswered (KithBox *box, gint64 row)
 {
-  if (!kith_post_is_open (box->owner->chat->post))
+  if (box->unanswered_from == 0 || row < box->unanswered_from)
+    box->unanswered_from = row;
+  box->unanswered_to = MAX (box->unanswered_to, row);
+}
+
+void
+kith_box_note_answered (KithBox *box, gint64 row)
+{
+  if (box->unanswered_from == 0 || row < box->unanswered_from)
     return;
-  if (box->unanswered == NULL)
-    box->unanswered = g_array_new (FALSE, FALSE, sizeof (gint64));
-  if (box->unanswered->len < UNANSWERED_MAX)
-    g_array_append_val (box->unanswered, row);
+  box->unanswered_from = row + 1;
+  if (box->unanswered_from > box->unanswered_to)
+    box->unanswered_from = box->unanswered_to = 0;
 }
 
 static void
 again_free (gpointer data)
 {
-  Again *again = data;
-
-  g_array_unref (again->rows);
-  g_object_unref (again->chat);
-  g_free (again);
+  g_object_unref (((Again *)data)->chat);
+  g_free (data);
 }
 
 static gboolean
@@ -46,10 +49,7 @@ run_again (KithDb *db, gpointer data, GError **error)
 {
   Again *again = data;
 
-  for (guint i = 0; i < again->rows->len; i++)
-    if (!kith_table_upload_again (db, g_array_index (again->rows, gint64, i), error))
-      return FALSE;
-  return TRUE;
+  return kith_table_upload_all_again (db, again->box->person, again->from, error);
 }
 
 static void
@@ -77,7 +77,7 @@ prepare (KithBox *box)
 {
   Again *again;
 
-  if (box->unanswered == NULL)
+  if (box->unanswered_from == 0)
     {
       begin (box);
       return;
@@ -86,7 +86,8 @@ prepare (KithBox *box)
   again = g_new0 (Again, 1);
   again->chat = g_object_ref (box->owner->chat);
   again->box = box;
-  again->rows = g_steal_pointer (&box->unanswered);
+  again->from = box->unanswered_from;
+  box->unanswered_from = box->unanswered_to = 0;
   kith_store_submit (again->chat->store, KITH_LANE_FRONT, run_again, on_again, again, again_free);
 }
 

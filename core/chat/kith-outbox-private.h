@@ -68,7 +68,8 @@ typedef struct
   gboolean posting; /* no link, and none came: what waits goes to the mailbox */
   gboolean preparing; /* a job on the way there is under way */
   guint post_timer; /* that long we wait for a link */
-  GArray *unanswered; /* of gint64: rows that went over a link and may be there */
+  /* The lowest and the highest row that went over a link and may be there; 0: none. */
+  gint64 unanswered_from, unanswered_to;
   gboolean want_bundle; /* another session is wanted, to heal; what goes meanwhile goes on the one that stands */
 } KithBox;
 
@@ -97,6 +98,8 @@ gint64 kith_outbox_next_id (KithOutbox *self);
 /* kith-outbox-post.c */
 /* A row went over a link that has ended, and there is no answer. */
 void kith_box_note_unanswered (KithBox *box, gint64 row);
+/* They have everything up to a row. */
+void kith_box_note_answered (KithBox *box, gint64 row);
 /* Something waits: without a link it goes to the mailbox, in a moment. */
 void kith_box_consider (KithBox *box);
 /* To heal: a new session, with a bundle that comes over the link or from the directory. */

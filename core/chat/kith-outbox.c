@@ -34,7 +34,6 @@ box_free (gpointer data)
   g_queue_clear_full (&box->queue, queued_free);
   g_clear_pointer (&box->tail, kith_tail_free);
   g_clear_pointer (&box->log, kith_log_unref);
-  g_clear_pointer (&box->unanswered, g_array_unref);
   g_free (box->flight);
   g_free (box->old);
   g_free (box);
@@ -522,6 +521,8 @@ kith_outbox_acked (KithOutbox *self, KithPerson *person, KithLink *link, const K
         g_array_append_val (items, *slot);
       if (slot->kind != KITH_PARCEL_NONE && slot->code == KITH_ACK_STORED)
         box->refused_s = 0;
+      if (slot->kind == KITH_PARCEL_ROW && slot->code == KITH_ACK_STORED)
+        kith_box_note_answered (box, slot->value);
       memset (slot, 0, sizeof *slot);
     }
   if (items->len > 0)

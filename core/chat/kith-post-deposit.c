@@ -71,7 +71,7 @@ pump_free (gpointer data)
   g_array_unref (pump->hands);
   g_array_unref (pump->items);
   kith_office_unref (pump->office);
-  g_object_unref (pump->chat);
+  g_clear_object (&pump->chat);
   g_free (pump);
 }
 
@@ -387,6 +387,7 @@ on_deposited (GObject *source, GAsyncResult *result, gpointer data)
     g_array_index (pump->items, Item, i).fate
         = i < fates->len ? g_array_index (fates, KithDeposit, i) : KITH_DEPOSIT_LATER;
   office->busy = TRUE;
+  pump->chat = g_object_ref (office->owner->chat);
   pump->now_ms = kith_world_get_date_ms (pump->chat->world);
   kith_store_submit (pump->chat->store, KITH_LANE_FRONT, run_fates, on_fates, pump, pump_free);
 }
@@ -440,12 +441,12 @@ withdraw (Pump *pump)
     }
 }
 
+/* Without the chat: it may end before the transport answers. */
 static Pump *
 pump_copy (const Pump *pump)
 {
   Pump *copy = g_new0 (Pump, 1);
 
-  copy->chat = g_object_ref (pump->chat);
   copy->office = kith_office_ref (pump->office);
   copy->hands = g_array_new (FALSE, FALSE, sizeof (Hand));
   copy->items = g_array_ref (pump->items);

@@ -10,7 +10,7 @@
 /* A question to the directory about one person. */
 typedef struct
 {
-  KithChat *chat;
+  KithChat *chat; /* in jobs: it may end before a directory answers */
   KithOffice *office;
   gint64 person;
   char *username;
@@ -32,7 +32,7 @@ question_free (gpointer data)
   kith_listing_free (question->listing);
   kith_after_free (question->after);
   kith_office_unref (question->office);
-  g_object_unref (question->chat);
+  g_clear_object (&question->chat);
   g_free (question->username);
   g_free (question->mailbox);
   g_free (question->why);
@@ -44,10 +44,9 @@ question_new (KithOffice *office, gint64 person)
 {
   Question *question = g_new0 (Question, 1);
 
-  question->chat = g_object_ref (office->owner->chat);
   question->office = kith_office_ref (office);
   question->person = person;
-  question->now_ms = kith_world_get_date_ms (question->chat->world);
+  question->now_ms = kith_world_get_date_ms (office->owner->chat->world);
   question->after = kith_after_new ();
   return question;
 }
@@ -169,6 +168,7 @@ on_listing (GObject *source, GAsyncResult *result, gpointer data)
       question_free (question);
       return;
     }
+  question->chat = g_object_ref (route->owner->chat);
   kith_store_submit (question->chat->store, KITH_LANE_FRONT, run_listing, on_looked, question, question_free);
 }
 
@@ -221,7 +221,7 @@ on_bundle (GObject *source, GAsyncResult *result, gpointer data)
           g_clear_pointer (&bundle, g_bytes_unref);
         }
       if (bundle != NULL)
-        kith_box_flush (kith_outbox_get_box (question->chat->outbox, question->person), bundle);
+        kith_box_flush (kith_outbox_get_box (route->owner->chat->outbox, question->person), bundle);
       else
         kith_route_ask (route);
     }
@@ -277,6 +277,7 @@ claim (KithRoute *route, KithOffice *office)
 {
   Question *question = question_new (office, route->person);
 
+  question->chat = g_object_ref (route->owner->chat);
   route->claiming = TRUE;
   route->claim_after_us = pause_from_now (route, route->claim_failures);
   kith_store_read (question->chat->store, run_claim, on_claim, question, question_free);

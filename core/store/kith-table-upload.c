@@ -116,3 +116,14 @@ kith_table_upload_give_up (KithDb *db, gint64 id, GError **error)
   kith_stmt_bind_int64 (stmt, 1, id);
   return kith_stmt_run (stmt, error);
 }
+
+gboolean
+kith_table_upload_all_again (KithDb *db, gint64 person, gint64 from, GError **error)
+{
+  KithStmt *stmt = kith_db_prepare (db, "UPDATE outbox SET wire = NULL, parcel = NULL, sealed = NULL, sealed_ms = 0,"
+                                        " uploaded_ms = 0 WHERE person = ? AND id >= ? AND uploaded_ms >= 0");
+
+  kith_stmt_bind_int64 (stmt, 1, person);
+  kith_stmt_bind_int64 (stmt, 2, from);
+  return kith_stmt_run (stmt, error);
+}

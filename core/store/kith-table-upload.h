@@ -36,5 +36,7 @@ gboolean kith_table_upload_message (KithDb *db, gint64 message, GError **error);
 gboolean kith_table_upload_give_up (KithDb *db, gint64 id, GError **error);
 /* It goes to a mailbox again, in other bytes. */
 gboolean kith_table_upload_again (KithDb *db, gint64 id, GError **error);
+/* All of a person from that one on, but those that wait for a link. */
+gboolean kith_table_upload_all_again (KithDb *db, gint64 person, gint64 from, GError **error);
 
 G_END_DECLS

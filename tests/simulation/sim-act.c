@@ -369,6 +369,15 @@ act_part (Sim *sim)
 }
 
 static void
+act_mail (Sim *sim, Node *node)
+{
+  if (node->mail == NULL)
+    return;
+  sim_trace (sim, "%s: mailboxes %s", node->name, sim_mail_connected (node) ? "go" : "come");
+  sim_mail_connect (node, !sim_mail_connected (node));
+}
+
+static void
 act_skew (Sim *sim, Node *node)
 {
   gint64 ms = ((gint64)sim_below (sim, 2 * 86400) - 86400) * 1000;
@@ -408,8 +417,10 @@ act_on_node (Sim *sim, Node *node, guint dice)
     act_delete (sim, node);
   else if (dice < 66)
     act_react (sim, node);
-  else if (dice < 74)
+  else if (dice < 72)
     act_read (sim, node);
+  else if (dice < 74)
+    act_mail (sim, node);
   else if (dice < 78)
     act_retry (sim, node);
   else if (dice < 80)
@@ -489,6 +500,7 @@ void
 sim_heal (Sim *sim)
 {
   sim_trace (sim, "all is mended");
+  sim->mail_trouble = FALSE;
   for (guint a = 0; a < sim->n_nodes; a++)
     for (guint b = 0; b < a; b++)
       if (sim->parted[a][b])
@@ -496,6 +508,9 @@ sim_heal (Sim *sim)
   for (guint i = 0; i < sim->n_nodes; i++)
     if (!sim->nodes[i]->up)
       sim_node_start (sim->nodes[i]);
+  for (guint i = 0; i < sim->n_nodes; i++)
+    if (sim->nodes[i]->mail != NULL)
+      sim_mail_connect (sim->nodes[i], TRUE);
   await_answers (sim); /* a block may be on its way */
   for (guint a = 0; a < sim->n_nodes; a++)
     for (guint b = 0; b < sim->n_nodes; b++)

@@ -307,6 +307,8 @@ sim_node_start (Node *node)
   while (!opened.done)
     sim_advance (node->sim, 1);
   g_assert_true (opened.ok);
+  if (node->sim->mail)
+    sim_mail_open (node);
   sim_node_plug (node);
 }
 
@@ -334,6 +336,7 @@ close_rooms (Node *node)
 {
   kith_chat_stop (node->chat);
   g_clear_object (&node->transport);
+  g_clear_object (&node->mail);
   kith_keys_close (node->keys);
   kith_store_close (node->store);
   sim_turn (node->sim);

@@ -35,6 +35,9 @@ struct _Sim
   GPtrArray *messages;                              /* Message: what was posted */
   guint pending;                                    /* Ops without an answer */
   guint n_posts;
+  gboolean mail, mail_trouble;                      /* there are mailboxes; they are not what they should be */
+  gboolean mail_loses;                              /* and lose letters, or bring them in another order */
+  GPtrArray *boxes;                                 /* sim-mail.c's own */
   KithBackup **backups; /* none; one for each node */
   GString *failure; /* what does not hold */
 };
@@ -52,6 +55,7 @@ struct _Node
   KithBus *bus;
   KithChat *chat;
   KithTransport *transport;
+  KithTransport *mail; /* NULL: no mailboxes in this run */
   guint life; /* grows with each start and death */
   guint ops;  /* without an answer, of this life */
   gboolean up;
@@ -87,6 +91,12 @@ KithTransport *sim_transport_new (Node *node);
 void sim_cut_all (Sim *sim, Node *node, gboolean silently); /* every connection of a node that dies */
 gboolean sim_cut_some (Sim *sim, gboolean silently);
 void sim_part (Sim *sim, guint a, guint b, gboolean parted);
+
+/* --- sim-mail.c */
+void sim_mail_open (Node *node);
+void sim_mail_connect (Node *node, gboolean connected);
+gboolean sim_mail_connected (Node *node);
+void sim_mail_box_free (gpointer box);
 
 /* --- sim-node.c */
 KithWorld *sim_world_new (Sim *sim); /* the time of all, a calendar and slow workers of its own */

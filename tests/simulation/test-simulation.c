@@ -47,6 +47,7 @@ sim_new (guint64 seed, gboolean loud)
   sim->conns = g_ptr_array_new ();
   sim->messages = g_ptr_array_new_with_free_func (sim_message_free);
   sim->failure = g_string_new (NULL);
+  sim->boxes = g_ptr_array_new_with_free_func (sim_mail_box_free);
   sim->backups = backups;
   return sim;
 }
@@ -62,6 +63,7 @@ sim_free (Sim *sim)
   g_assert_cmpuint (sim->conns->len, ==, 0);
   for (guint i = 0; i < sim->n_nodes; i++)
     sim_node_free (sim->nodes[i]);
+  g_ptr_array_unref (sim->boxes);
   kith_world_unref (sim->world);
   g_main_context_pop_thread_default (sim->context);
   g_main_context_unref (sim->context);
@@ -111,6 +113,8 @@ live (Sim *sim)
   sim->chop = sim_percent (sim, 50) ? 0 : sim_below (sim, 60);
   sim->slow_ms = sim_percent (sim, 40) ? 0 : sim_below (sim, 60);
   sim->strangers = sim_percent (sim, 15);
+  sim->mail = sim->mail_trouble = sim_percent (sim, 50);
+  sim->mail_loses = sim->mail && sim_percent (sim, 30);
   sim_advance (sim, 3600 * 1000);
   for (guint i = 0; i < n_nodes; i++)
     sim_node_start (sim_node_new (sim, names[i], prepared[i]));

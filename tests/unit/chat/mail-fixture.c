@@ -70,6 +70,12 @@ find_mailbox (Server *server, const char *mailbox)
 }
 
 void
+server_empty (Server *server, const char *username)
+{
+  g_queue_clear_full (&server_find (server, username)->letters, letter_free);
+}
+
+void
 server_next (Server *server, KithDeposit fate)
 {
   g_array_append_val (server->fates, fate);

@@ -33,6 +33,7 @@ typedef struct
 Server *server_new (Net *net);
 void server_free (Server *server);
 Account *server_find (Server *server, const char *username);
+void server_empty (Server *server, const char *username); /* what lies in that mailbox is lost */
 void server_next (Server *server, KithDeposit fate);
 
 /* Signs a side up (once), and plugs the transport in; state CONNECTED. */

@@ -600,7 +600,7 @@ test_expired (Post *post, gconstpointer data)
   net_wait (&post->net, expiry.done);
   g_assert_true (side_told (post->alice, "message_failed", id));
   /* Kept: a link brings it after all. */
-  g_queue_clear_full (&server_find (post->server, "bob")->letters, g_free);
+  server_empty (post->server, "bob");
   link_up (post);
   net_wait (&post->net, side_told (post->alice, "message_delivered", id));
   g_assert_cmpint (side_query (post->alice, "SELECT failed FROM message"), ==, 0);
@@ -614,14 +614,15 @@ main (int argc, char *argv[])
     const char *name;
     void (*func) (Post *post, gconstpointer data);
   } tests[] = {
-    { "message", test_message },       { "order", test_order },         { "refused", test_refused },
-    { "conflict", test_conflict },     { "no-mailbox", test_no_mailbox }, { "lost-answer", test_lost_answer },
-    { "restart", test_restart },       { "both-ways", test_both_ways }, { "withdrawn", test_withdrawn },
-    { "link-ends", test_link_ends },   { "unanswered", test_unanswered },   { "request", test_request },     { "blocked", test_blocked },
-    { "rubbish", test_rubbish },       { "no-store", test_no_store },   { "heal", test_heal },
-    { "overtaken", test_overtaken },
+    { "message", test_message }, { "order", test_order }, { "refused", test_refused },
+    { "conflict", test_conflict }, { "no-mailbox", test_no_mailbox },
+    { "lost-answer", test_lost_answer }, { "restart", test_restart },
+    { "both-ways", test_both_ways }, { "withdrawn", test_withdrawn },
+    { "link-ends", test_link_ends }, { "unanswered", test_unanswered }, { "request", test_request },
+    { "blocked", test_blocked }, { "rubbish", test_rubbish }, { "no-store", test_no_store },
+    { "heal", test_heal }, { "overtaken", test_overtaken },
     { "wrong-certificate", test_wrong_certificate }, { "changed-key", test_changed_key },
-    { "prekeys", test_prekeys },       { "read", test_read },           { "expired", test_expired },
+    { "prekeys", test_prekeys }, { "read", test_read }, { "expired", test_expired },
   };
 
   g_test_init (&argc, &argv, NULL);
