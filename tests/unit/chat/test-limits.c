@@ -220,11 +220,11 @@ run_fill_request (KithDb *db, gpointer data, GError **error)
   for (guint32 i = 0; kith_table_request_count (db, person.id) < KITH_REQUEST_ITEMS_MAX; i++)
     {
       number_id (id, i);
-      g_assert_true (kith_table_request_add (db, person.id, id, content, 1, &changed, &full, error));
+      g_assert_true (kith_table_request_add (db, person.id, id, content, 1, TRUE, &changed, &full, error));
       g_assert_true (changed && !full);
     }
   number_id (id, 7);
-  g_assert_true (kith_table_request_add (db, person.id, id, content, 1, &changed, &full, error));
+  g_assert_true (kith_table_request_add (db, person.id, id, content, 1, TRUE, &changed, &full, error));
   g_assert_true (!changed && full);
   return TRUE;
 }
