@@ -119,7 +119,7 @@ on_bus (GObject *source, GAsyncResult *result, gpointer data)
   self->connected = TRUE;
   kith_host_drop_timer (self->host, self->connecting);
   self->connecting = 0;
-  if (bus != NULL)
+  if (bus != NULL && !g_dbus_connection_is_closed (bus))
     {
       /* A session that ends tells the daemon in other ways. */
       g_dbus_connection_set_exit_on_close (bus, FALSE);
