@@ -41,6 +41,31 @@ test_death (Fixture *self, gconstpointer data)
   peer_clear (&peer);
 }
 
+/* Asked whether it lives: at once, and silence is believed after five seconds; an answer puts everything back. */
+static void
+test_probe (Fixture *self, gconstpointer data)
+{
+  guint8 type;
+  GBytes *next;
+  Peer peer;
+
+  peer_dial (&peer, self, &self->carol, NULL);
+  kith_link_probe (self->b.link);
+  advance_ms (self, 100);
+  g_assert_true (peer_next (&peer, &type, &next));
+  g_assert_cmpuint (type, ==, KITH_FRAME_PING);
+  peer_say (&peer, KITH_FRAME_PONG, g_bytes_get_data (next, NULL), g_bytes_get_size (next));
+  g_bytes_unref (next);
+  advance_ms (self, 12 * SECOND);
+  g_assert_cmpuint (self->b.n_closed, ==, 0);
+  kith_link_probe (self->b.link);
+  advance_ms (self, 4900);
+  g_assert_cmpuint (self->b.n_closed, ==, 0);
+  advance_ms (self, 200);
+  g_assert_cmpint (self->b.reason, ==, KITH_LINK_DEAD);
+  peer_clear (&peer);
+}
+
 /* What is busy is not asked whether it lives. */
 static void
 test_busy (Fixture *self, gconstpointer data)
@@ -208,6 +233,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   add ("ping", test_ping);
   add ("death", test_death);
+  add ("probe", test_probe);
   add ("busy", test_busy);
   add ("quiet", test_quiet);
   add ("settings", test_settings);
