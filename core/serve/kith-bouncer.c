@@ -148,7 +148,8 @@ kith_bouncer_ask_socket (KithBouncer *self, KithWay way, int fd, guint n_open, u
     return KITH_REASON_CONNECTIONS;
   if (way == KITH_WAY_UNIX)
     {
-      if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || n != sizeof who || who.pid == 0)
+      /* No process id is nothing odd: between a Flatpak and the host, or two instances of it, there is none to tell. */
+      if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || n != sizeof who || who.uid == (uid_t) -1)
         return KITH_REASON_UID_UNKNOWN;
       *uid = who.uid;
       return kith_bouncer_ask_uid (self, who.uid);

@@ -61,10 +61,10 @@ class Flat(Kith):
 
     def answers(self):
         try:
-            status = self.get('/status')
-            return status if status['store']['state'] == 'open' else None
+            answer = self.call('GET', '/status')
         except OSError:
             return None
+        return answer.status == 200 and answer.json['store']['state'] == 'open'
 
     def set(self, name, value, group=''):
         """As a settings program would, in another instance of the sandbox."""
@@ -73,7 +73,7 @@ class Flat(Kith):
         inside('gsettings', 'set', f'{schema}:{path}', name, str(value))
 
     def is_running(self):
-        return APP in flatpak('ps', '--columns=application').split()
+        return APP in run('flatpak', 'ps', '--columns=application').split()
 
 
 class Test:
@@ -199,17 +199,17 @@ class Test:
 
     def change_settings(self):
         """A setting that another program changes takes effect at once, and both it and the messages are there after the next start."""
-        assert self.setting('allow-typing') is True
+        assert self.setting('allow-typing') == 'true'
         self.flat.set('allow-typing', 'false')
-        wait_for(lambda: self.setting('allow-typing') is False, 'the setting to arrive', PATIENCE_S)
-        flatpak('kill', APP)
+        wait_for(lambda: self.setting('allow-typing') == 'false', 'the setting to arrive', PATIENCE_S)
+        run('flatpak', 'kill', APP)
         wait_for(lambda: not self.flat.is_running(), 'the Flatpak to end', PATIENCE_S)
         self.flat.activate()
-        assert self.setting('allow-typing') is False
+        assert self.setting('allow-typing') == 'false'
         assert 'from outside' in self.flat.texts('native'), 'the store was opened again, with the secret of the portal'
 
     def setting(self, name):
-        return json.loads(inside('kithctl', 'config', 'get', name, '--json') or 'null')
+        return json.loads(inside('kithctl', '--json', 'config', 'get', name))['value']
 
     def extend(self):
         """A plugin is built as an extension against the installed application, installed, and loaded."""
@@ -218,7 +218,7 @@ class Test:
         shutil.rmtree(WORK / 'extension', ignore_errors=True)
         flatpak('remote-add', '--no-gpg-verify', '--if-not-exists', 'plugins', WORK / 'repo')
         flatpak('install', '-y', '--noninteractive', 'plugins', f'{PLUGIN}//1', timeout_s=200)
-        flatpak('kill', APP)
+        run('flatpak', 'kill', APP)
         wait_for(lambda: not self.flat.is_running(), 'the Flatpak to end', PATIENCE_S)
         self.flat.activate()
         plugin = self.plugin()
@@ -290,7 +290,7 @@ class Test:
         if self.native is not None:
             self.native.end()
         if shutil.which('flatpak'):
-            flatpak('kill', APP, status=None)
+            run('flatpak', 'kill', APP, status=None)
             if 'FLATPAK_USER_DIR' in os.environ and (WORK / 'fp').exists():
                 self.uninstall()
         for child in reversed(self.children):
@@ -316,6 +316,7 @@ def main():
                        'XDG_DESKTOP_PORTAL_DIR': str(HERE)})
     test = Test(home, '--no-tests' not in sys.argv)
     test.own_home = own_home
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # what was started is cleared away then, too
     try:
         test.everything()
     finally:
