@@ -132,6 +132,10 @@ class Bench:
         """What a debug build checks in every event and answer costs, and what every build checks in a command."""
         self.program('validation', BUILD / 'tests' / 'bench' / 'api' / 'bench-validation')
 
+    def mailbox_group(self):
+        """Offline delivery through both servers, and what the relay holds and takes (10 minutes: it waits for polls)."""
+        self.program('mailbox', sys.executable, str(TOP / 'tests' / 'bench' / 'mailbox.py'), *(['--fast'] if self.fast else []))
+
     def program(self, group, path, *arguments):
         done = subprocess.run([str(path), *arguments], capture_output=True, text=True, timeout=3600)
         if done.returncode:

@@ -112,7 +112,7 @@ class Mail:
         """alice added bob by name, bob accepted."""
         alice, bob = self.person('alice', links), self.person('bob', links)
         alice.ask('POST', '/friends', {'username': bob.username}, status=201)
-        wait_for(lambda: any(r['username'] == alice.username for r in bob.get('/requests')), "alice's request at bob", 2 * PATIENCE_S)
+        wait_for(lambda: any(r['username'] == alice.username for r in bob.get('/requests')), "alice's request at bob", 8 * PATIENCE_S)
         bob.change('POST', f'/requests/{alice.username}/accept')
         return alice, bob
 

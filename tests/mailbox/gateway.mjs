@@ -180,9 +180,9 @@ export class Gateway {
 
   async look() {
     for (const row of (await this.pool.query('select device, seq::int from public.bells')).rows) {
-      const old = this.seen.get(row.device);
+      const old = this.seen.get(row.device) ?? 0;
       this.seen.set(row.device, row.seq);
-      if (old === undefined || old === row.seq) continue;
+      if (old === row.seq) continue;
       for (const state of this.channels)
         if (state.live && state.claims.sub === row.device && state.changes.some(c => c.table === 'bells' && (!c.filter || c.filter === `device=eq.${row.device}`)))
           state.ring({ schema: 'public', table: 'bells', commit_timestamp: new Date().toISOString(), type: 'UPDATE', columns: [{ name: 'device', type: 'uuid' }, { name: 'seq', type: 'int8' }], record: row, old_record: { device: row.device }, errors: null });
