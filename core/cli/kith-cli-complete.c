@@ -153,17 +153,18 @@ print_fish (const KithCliCommand *command)
   g_autofree char *words = make_words (command->arguments);
   g_autofree char *summary = g_strdelimit (g_strdup (command->summary), "'", ' ');
 
-  printf ("complete -c kithctl -f -n __fish_use_subcommand -a %s -d '%s'\n", command->name, summary);
+  printf ("complete -c kithctl -f -n __kithctl_begins -a %s -d '%s'\n", command->name, summary);
   if (*words != '\0')
-    printf ("complete -c kithctl -f -n '__fish_seen_subcommand_from %s' -a '%s'\n", command->name, words);
+    printf ("complete -c kithctl -f -n '__kithctl_is %s' -a '%s'\n", command->name, words);
   if (wants_name (command))
-    printf ("complete -c kithctl -f -n '__fish_seen_subcommand_from %s' -a '(kithctl completion names 2>/dev/null)'\n",
-            command->name);
+    printf (
+        "complete -c kithctl -f -n '__kithctl_is %s' -a '(kithctl (__kithctl_where) completion names 2>/dev/null)'\n",
+        command->name);
   if (strcmp (command->arguments, "FILE") == 0)
-    printf ("complete -c kithctl -F -n '__fish_seen_subcommand_from %s'\n", command->name);
+    printf ("complete -c kithctl -F -n '__kithctl_is %s'\n", command->name);
   for (const KithCliChoice *choice = kith_cli_choices; choice->commands != NULL; choice++)
     if (kith_cli_choice_is_for (choice, command->name))
-      printf ("complete -c kithctl -n '__fish_seen_subcommand_from %s' -l %s%s\n", command->name,
+      printf ("complete -c kithctl -n '__kithctl_is %s' -l %s%s\n", command->name,
               choice->entry.long_name, choice->entry.arg_description != NULL ? " -r" : "");
 }
 
@@ -171,6 +172,26 @@ static void
 print_fish_all (void)
 {
   fputs ("# fish completion for kithctl, made by: kithctl completion fish\n"
+         "# The words before the command say whose friends are asked for.\n"
+         "function __kithctl_words\n"
+         "  set -l words (commandline -opc)\n"
+         "  set -e words[1]\n"
+         "  while set -q words[1]\n"
+         "    switch $words[1]\n"
+         "      case --profile --config --data -p -c -d\n"
+         "        test $argv[1] = where; and set -q words[2]; and printf '%s\\n' $words[1..2]\n"
+         "        set -e words[1]; set -e words[1]\n"
+         "      case '-*'\n"
+         "        set -e words[1]\n"
+         "      case '*'\n"
+         "        test $argv[1] = command; and echo $words[1]\n"
+         "        return\n"
+         "    end\n"
+         "  end\n"
+         "end\n"
+         "function __kithctl_where; __kithctl_words where; end\n"
+         "function __kithctl_begins; not count (__kithctl_words command) >/dev/null; end\n"
+         "function __kithctl_is; string match -q -- $argv[1] (__kithctl_words command); end\n"
          "complete -c kithctl -l profile -s p -x\ncomplete -c kithctl -l config -s c -r\n"
          "complete -c kithctl -l data -s d -r\ncomplete -c kithctl -l json -s j\n", stdout);
   each_command (print_fish);

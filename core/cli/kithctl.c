@@ -187,6 +187,16 @@ check (KithCli *cli)
   return KITH_CLI_OK;
 }
 
+/* Known before the rest is understood, so that what is wrong with it is told as JSON, too. */
+static gboolean
+wants_json (int argc, char **argv)
+{
+  for (int i = 1; i < argc && strcmp (argv[i], "--") != 0; i++)
+    if (strcmp (argv[i], "--json") == 0 || strcmp (argv[i], "-j") == 0)
+      return TRUE;
+  return FALSE;
+}
+
 static int
 parse_and_run (KithCli *cli, int argc, char **argv)
 {
@@ -201,6 +211,7 @@ parse_and_run (KithCli *cli, int argc, char **argv)
 
   for (int i = 0; i < argc; i++)
     g_ptr_array_add (line, argv[i]);
+  cli->json = wants_json (argc, argv);
   command = take_command (line, &unknown);
   if (unknown != NULL)
     return kith_cli_fail (cli, KITH_CLI_USAGE, _("there is no command “%s”, see kithctl --help"), unknown);
@@ -211,7 +222,10 @@ parse_and_run (KithCli *cli, int argc, char **argv)
   g_ptr_array_add (line, NULL);
   words = (char **) line->pdata;
   if (!g_option_context_parse (context, &n_words, &words, &error))
-    return kith_cli_fail (cli, KITH_CLI_USAGE, "%s", error->message);
+    {
+      cli->json = wants_json (argc, argv);     /* a failure has taken it back */
+      return kith_cli_fail (cli, KITH_CLI_USAGE, "%s", error->message);
+    }
   if (cli->version)
     {
       if (cli->json)
