@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Prints the figures of the whole daemon with their ratios and draws them into data/docs/figures/.
-#   sh tests/bench/run.sh [--fast] [GROUP…]     groups: start idle fanout latency flood history validation
+#   sh tests/bench/run.sh [--fast] [GROUP…]     groups: start idle fanout latency flood history validation mailbox
 set -eu
 cd "$(dirname "$0")/../.."
 . data/setup.sh
