@@ -139,8 +139,13 @@ listen_again (gpointer data)
 static void
 on_setting (KithTcpTransport *self, const char *key)
 {
+  g_autofree char *address = g_settings_get_string (self->settings, "listen-address");
+
   if (g_str_equal (key, "advertise"))
     find_addresses (self);
+  else if (*address != '\0' && !g_hostname_is_ip_address (address))
+    g_warning ("the setting tcp.listen-address='%s' is refused, it listens where it did: it must be an IP address",
+               address);
   else
     listen_again (self);
 }
