@@ -292,6 +292,8 @@ test('the same random calls get the same answers', { skip: reason ?? false, time
       lookup: () => { const name = odd([`diff-${to}-${seed.toString(36)}`, 'nobody', '', null]); return () => ({ p_username: name }); },
       claim: () => s => ({ p_device: s.devices[to].id }),
       link_begin: () => { const args = { p_code_hash: odd(['x', null, '0'.repeat(64)]) }; return () => args; },
+      link_claim: () => { const args = { p_code: odd(['guess', null, 'x'.repeat(300)]), p_cert: odd([bundle, 'x', null]) }; return () => args; },
+      register: () => { const args = { p_username: odd([`diff-${to % 4}-${seed.toString(36)}`, 'A', null]), p_identity_key: odd([keys[0], 'x']), p_cert: odd([bundle, 'x']), p_recovery_hash: odd(['0'.repeat(64), 'x']) }; return () => args; },
     };
     const name = odd(Object.keys(calls));
     return [i, name, calls[name]()];
