@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from kithtest import BUILD, befriend, program, wait_for
+from kithtest import befriend, program, wait_for
 
 PASSPHRASE = 'correct horse battery staple'
 
@@ -80,9 +80,6 @@ def test_the_doctor_tells_the_last_warnings(alice):
 
 
 def test_the_doctor_of_a_sick_daemon(kiths):
-    bad = BUILD / 'tests' / 'bad-plugins'
-    if not bad.is_dir():
-        pytest.skip('SKIPPED: the bad plugins are not built')
     alice = kiths('alice', settings={'enabled-plugins': "['no-module']"}, start=False)
     folder = alice.folder / 'plugins'
     folder.mkdir()
