@@ -227,6 +227,17 @@ class Stages:
         for line in sorted(set(re.findall(r'# SKIP (.*)|# (seed \d+)', text))):
             print(f"     {'skipped: ' + line[0] if line[0] else line[1]}", flush=True)
 
+    def flatpak(self, folder, budget_s):
+        """Every step is a line of its own; where no sandbox can be made, it is skipped loudly."""
+        since = time.monotonic()
+        log = LOGS / 'flatpak.log'
+        status = run(['sh', 'tests/flatpak.sh'], log, budget_s, {'KITH_BUILD': str(TOP / folder)})
+        text = log.read_text(errors='replace')
+        print('\n'.join('     ' + line for line in text.splitlines() if line.startswith(('ok - ', 'not ok - '))), flush=True)
+        found = re.search(r'(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$', text)
+        counts = tuple(int(n or 0) for n in found.groups()) if found else (0, 1, 0)
+        self.say('flatpak', counts, status, since, budget_s, [log])
+
     def end(self):
         print(self.tally.line())
         sys.exit(1 if self.tally.failed else 0)
@@ -246,6 +257,7 @@ class Stages:
         if self.mode == 'full':
             self.faults('_build', 900)
             self.mailbox('_build', 400)
+            self.flatpak('_build', 1200)
             self.pytest('mailbox, daemons', '_build', 'tests/mailbox', 900, plain)
             self.pytest('browser', '_build', 'tests/hostile/browser', 400, plain)
             self.build('_build-asan', SANITIZED, 900)
