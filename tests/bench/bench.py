@@ -141,8 +141,8 @@ class Bench:
         if done.returncode:
             raise SystemExit(f'{path}: {done.stderr}{done.stdout}')
         for line in done.stdout.splitlines():
-            what, _, value = line.rpartition('  ') if '  ' in line else line.rpartition(': ')
-            self.row(f'{group}: {what.strip()}', value.strip())
+            what, _, value = line.partition('  ')
+            self.row(f'{group}: {what}', ' '.join(value.split()))
 
     def fanout_group(self):
         kith = self.kith('alice', bench=True)

@@ -23,7 +23,9 @@ SPEC = json.loads((HERE / 'examples' / 'local-api.json').read_text())
 
 def describe(what):
     done = subprocess.run([BUILD / 'core' / 'daemon' / 'kithd', '--describe', what], capture_output=True, text=True, env=environment(), timeout=60)
-    assert done.returncode == 0 and done.stderr == '', done.stderr
+    # On a loaded machine anything takes long, and the daemon says so.
+    said = [line for line in done.stderr.splitlines() if line and 'kept the loop for' not in line]
+    assert done.returncode == 0 and not said, done.stderr
     return done.stdout
 
 
