@@ -177,9 +177,7 @@ test_bell_expiry (Relay *f, gconstpointer data)
   g_autoptr(Device) b = device_new (f);
   g_autoptr(Wire) wire = open_bells (f, b);
   g_autoptr(Wire) other = open_bells (f, b);
-  g_autofree char *renew = NULL,
-                  *foreign
-                  = g_strdup_printf ("['1','5','realtime:inbox','access_token',{'access_token':'%s'}]", a->token);
+  g_autofree char *renew = NULL, *foreign = NULL;
   g_autofree char *body = g_strdup_printf ("{'refresh_token':'%s'}", b->refresh);
   g_autoptr(Answer) renewed = NULL;
 
