@@ -154,6 +154,9 @@ on_loaded (GObject *host, GAsyncResult *result, gpointer data)
 
   if (self->stopped)
     answer_all (self, NULL);
+  else if (value != NULL && find_device_number (self) == 0)
+    /* Without our keys nobody can say whose session it is; it must not be taken for another's. */
+    answer_all (self, g_error_new_literal (KITH_ERROR, KITH_ERROR_STORE, "our own keys cannot be used now"));
   else if (value != NULL)
     {
       take_stored (self, value);
