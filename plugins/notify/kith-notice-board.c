@@ -231,9 +231,7 @@ put_up (KithNoticeBoard *self)
         next_us = MIN (next_us, entry->due_us);
       else if (fold (self, entry))
         folded = TRUE;
-      else if (look_up (self, entry))
-        continue;
-      else if (kith_notifier_can_show (self->notifier, entry->id))
+      else if (kith_notifier_can_show (self->notifier, entry->id) && !look_up (self, entry))
         show (self, entry);
     }
   if (next_us != G_MAXINT64)
