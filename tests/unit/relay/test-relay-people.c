@@ -115,6 +115,7 @@ test_bell (Relay *f, gconstpointer data)
   g_autoptr(Device) a = device_new (f);
   g_autoptr(Device) b = device_new (f);
   g_autoptr(Wire) wire = open_bells (f, b);
+  g_autoptr(Wire) own = open_bells (f, a);
   g_autoptr(Wire) spy = wire_open (f, "/realtime/v1/websocket?vsn=2.0.0");
   g_autofree char *rung = NULL;
 
@@ -128,6 +129,8 @@ test_bell (Relay *f, gconstpointer data)
   g_free (wire_expect (wire, "'seq':5"));
   wire_say (wire, "[null,'7','phoenix','heartbeat',{}]");
   g_free (wire_expect (wire, "[null,'7','phoenix','phx_reply',{'status':'ok'"));   /* two sends, two bells */
+  wire_say (own, "[null,'8','phoenix','heartbeat',{}]");
+  g_free (wire_expect (own, "'phx_reply'"));                                       /* none for another device */
   wire_say (spy, "[null,'8','phoenix','heartbeat',{}]");
   g_free (wire_expect (spy, "'phx_reply'"));                                       /* and none for the spy */
 }
