@@ -65,7 +65,7 @@ struct _KithPost
   GHashTable *routes; /* gint64 person → KithRoute */
   GQueue wanted;      /* of KithRoute: in the order of their coming */
   guint prekey_timer;
-  gulong bundle_id;
+  gulong bundle_id, client_id;
   gboolean stopped;
 };
 

@@ -82,6 +82,20 @@ route_free (gpointer data)
   g_free (route);
 }
 
+static void
+collect (KithPost *self)
+{
+  for (guint i = 0; i < self->offices->len && self->chat->status != KITH_PRESENCE_OFFLINE; i++)
+    kith_mailbox_transport_collect (((KithOffice *)g_ptr_array_index (self->offices, i))->transport);
+}
+
+/* Whoever opens a window wants to see what is new. */
+static void
+on_client_opened (KithBus *bus, guint64 client, KithPost *self)
+{
+  collect (self);
+}
+
 KithPost *
 kith_post_new (KithChat *chat)
 {
@@ -92,6 +106,7 @@ kith_post_new (KithChat *chat)
   self->routes = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, route_free);
   g_queue_init (&self->wanted);
   self->bundle_id = g_signal_connect (chat->keys, "bundle-changed", G_CALLBACK (on_bundle_changed), self);
+  self->client_id = g_signal_connect (chat->bus, "client::opened", G_CALLBACK (on_client_opened), self);
   return self;
 }
 
@@ -103,6 +118,7 @@ kith_post_stop (KithPost *self)
   self->stopped = TRUE;
   drop_timer (self, &self->prekey_timer);
   g_signal_handler_disconnect (self->chat->keys, self->bundle_id);
+  g_signal_handler_disconnect (self->chat->bus, self->client_id);
   g_ptr_array_set_size (self->offices, 0);
 }
 
@@ -278,8 +294,7 @@ kith_post_look (KithPost *self)
 void
 kith_post_wake (KithPost *self)
 {
-  for (guint i = 0; i < self->offices->len && self->chat->status != KITH_PRESENCE_OFFLINE; i++)
-    kith_mailbox_transport_collect (((KithOffice *)g_ptr_array_index (self->offices, i))->transport);
+  collect (self);
   kith_post_look (self);
 }
 

@@ -182,10 +182,17 @@ test_deposit_finish (KithMailboxTransport *mail, GAsyncResult *result, GError **
 }
 
 static void
+test_collect (KithMailboxTransport *mail)
+{
+  TEST_MAIL (mail)->server->collects++;
+}
+
+static void
 test_mail_class_init (TestMailClass *klass)
 {
   KITH_MAILBOX_TRANSPORT_CLASS (klass)->deposit_async = test_deposit_async;
   KITH_MAILBOX_TRANSPORT_CLASS (klass)->deposit_finish = test_deposit_finish;
+  KITH_MAILBOX_TRANSPORT_CLASS (klass)->collect = test_collect;
 }
 
 static void

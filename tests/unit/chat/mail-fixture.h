@@ -26,7 +26,7 @@ typedef struct
   gboolean down;        /* answers nobody */
   gboolean lose_answer; /* of the next deposit, which is done */
   GArray *fates;        /* of KithDeposit: of the next parcels, instead of what is right */
-  guint deposits, parcels, lookups, claims;
+  guint deposits, parcels, lookups, claims, collects;
   GPtrArray *seen;      /* of char*: "ID HASH" of each parcel that was deposited */
 } Server;
 

@@ -495,6 +495,13 @@ test_overtaken (Post *post, gconstpointer data)
   g_assert_cmpuint (side_count (post->alice, "message_delivered"), ==, n);
 }
 
+static void
+test_window (Post *post, gconstpointer data)
+{
+  kith_bus_tell_client (post->bob->bus, TRUE, 1);
+  net_wait (&post->net, post->server->collects == 1);
+}
+
 /* --- the directory */
 
 static void
@@ -620,7 +627,7 @@ main (int argc, char *argv[])
     { "both-ways", test_both_ways }, { "withdrawn", test_withdrawn },
     { "link-ends", test_link_ends }, { "unanswered", test_unanswered }, { "request", test_request },
     { "blocked", test_blocked }, { "rubbish", test_rubbish }, { "no-store", test_no_store },
-    { "heal", test_heal }, { "overtaken", test_overtaken },
+    { "heal", test_heal }, { "overtaken", test_overtaken }, { "window", test_window },
     { "wrong-certificate", test_wrong_certificate }, { "changed-key", test_changed_key },
     { "prekeys", test_prekeys }, { "read", test_read }, { "expired", test_expired },
   };
