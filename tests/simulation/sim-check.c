@@ -177,7 +177,8 @@ check_direction (Sim *sim, Talk *ours, Talk *theirs, gboolean strict)
                   ours->node->name);
       else if (origin->deleted)
         continue; /* it left the outbox, and a mailbox may still have brought it: as deleted */
-      else if (origin->pos < before && !sim->mail_loses)
+      /* Who was removed or blocked has lost sessions: what was encrypted in them is healed when it comes. */
+      else if (origin->pos < before && !sim->mail_loses && strict)
         sim_fail (sim, "%s came out of order at %s", row->id, theirs->node->name);
       else
         before = origin->pos;
