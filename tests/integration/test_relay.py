@@ -109,7 +109,7 @@ def test_killed_under_load(relay):
                 device.renew()
 
     load.run(kill_again_and_again)
-    assert not load.wrong and not load.twice
+    assert (load.wrong, load.twice) == ([], [])
     assert len(load.stored) == SENDERS * EACH
     assert {m['id']: m['ct'] for m in load.stored} == load.read
     assert load.repeated > 0, 'no kill hit a request'
