@@ -43,6 +43,7 @@ struct _KithNotifier
   guint connecting;          /* the deadline of the connection; a timer of the host */
   GHashTable *slots;         /* id → KithNoticeSlot */
   gboolean connected;        /* it is known whether there is a bus */
+  struct _KithNotifier **joining; /* told when we go before the bus is there; NULL: it is */
   gboolean preparing, known; /* what there is, can do */
   gboolean held, told;
   gboolean can_act, can_markup, can_body, can_sound;

@@ -106,15 +106,18 @@ on_vanished (GDBusConnection *bus, const char *name, gpointer data)
   self->known = FALSE;
 }
 
+/* A bus that never answers outlives the notifier, which then is not there any more. */
 static void
 on_bus (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, &error);
-  KithNotifier *self = data;
+  g_autofree KithNotifier **joining = data;
+  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, NULL);
+  KithNotifier *self = *joining;
 
-  /* Cancelled means that the notifier may have gone, unless its deadline did it. */
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (self == NULL)
+    return;
+  self->joining = NULL;
+  if (self->connected) /* the deadline has passed */
     return;
   self->connected = TRUE;
   kith_host_drop_timer (self->host, self->connecting);
@@ -165,13 +168,17 @@ kith_notifier_new (KithHost *host, const KithNotifierFuncs *funcs, gpointer data
   self->slots = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, slot_forget);
   self->cancellable = g_cancellable_new ();
   self->connecting = kith_host_add_timer (host, KITH_NOTIFY_DEADLINE_MS, on_connect_deadline, self, NULL);
-  g_bus_get (G_BUS_TYPE_SESSION, self->cancellable, on_bus, self);
+  self->joining = g_new (KithNotifier *, 1);
+  *self->joining = self;
+  g_bus_get (G_BUS_TYPE_SESSION, self->cancellable, on_bus, self->joining);
   return self;
 }
 
 void
 kith_notifier_free (KithNotifier *self)
 {
+  if (self->joining != NULL)
+    *self->joining = NULL;
   g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->cancellable);
   kith_host_drop_timer (self->host, self->connecting);

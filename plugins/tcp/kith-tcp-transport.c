@@ -136,17 +136,24 @@ listen_again (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-on_setting (KithTcpTransport *self, const char *key)
+static gboolean
+is_address_refused (KithTcpTransport *self)
 {
   g_autofree char *address = g_settings_get_string (self->settings, "listen-address");
 
+  if (*address == '\0' || g_hostname_is_ip_address (address))
+    return FALSE;
+  g_warning ("the setting tcp.listen-address='%s' is refused, %s: it must be an IP address", address,
+             self->listener != NULL ? "it listens where it did" : "and friends cannot reach us directly");
+  return TRUE;
+}
+
+static void
+on_setting (KithTcpTransport *self, const char *key)
+{
   if (g_str_equal (key, "advertise"))
     find_addresses (self);
-  else if (*address != '\0' && !g_hostname_is_ip_address (address))
-    g_warning ("the setting tcp.listen-address='%s' is refused, it listens where it did: it must be an IP address",
-               address);
-  else
+  else if (!is_address_refused (self))
     listen_again (self);
 }
 
@@ -163,7 +170,8 @@ kith_tcp_transport_start (KithTcpTransport *self, GError **error)
   self->monitor = g_object_ref (g_network_monitor_get_default ());
   g_signal_connect_object (self->settings, "changed", G_CALLBACK (on_setting), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->monitor, "network-changed", G_CALLBACK (on_network), self, G_CONNECT_SWAPPED);
-  return listen_now (self, error);
+  /* Nonsense ends nothing, nor is it a reason to listen where nobody said. */
+  return is_address_refused (self) || listen_now (self, error);
 }
 
 void

@@ -419,8 +419,13 @@ test_taken_at_start (Fixture *self, gconstpointer data)
 static void
 test_bad_listen_address (Fixture *self, gconstpointer data)
 {
-  g_test_expect_message ("kith-tcp", G_LOG_LEVEL_WARNING, "*no IP address*");
+  g_test_expect_message ("kith-tcp", G_LOG_LEVEL_WARNING, "*must be an IP address*");
   g_settings_set_string (self->settings, "listen-address", "everywhere");
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (kith_transport_get_state (self->transport), ==, KITH_TRANSPORT_CONNECTED);
+  switch_plugin (self, FALSE);
+  g_test_expect_message ("kith-tcp", G_LOG_LEVEL_WARNING, "*cannot reach us*must be an IP address*");
+  switch_plugin (self, TRUE);
   g_test_assert_expected_messages ();
   g_assert_cmpint (kith_transport_get_state (self->transport), ==, KITH_TRANSPORT_DISCONNECTED);
   g_test_expect_message ("kith-tcp", G_LOG_LEVEL_WARNING, "*192.0.2.1*");         /* of nobody here */
