@@ -142,6 +142,13 @@ kith_chat_get_traffic (KithChat *self, KithLinkCounts *counts, KithLinkTrafficFu
     kith_links_get_traffic (self->links, counts, func, data);
 }
 
+void
+kith_chat_foreach_mail_traffic (KithChat *self, KithMailTrafficFunc func, gpointer data)
+{
+  if (self->post != NULL)
+    kith_post_foreach_traffic (self->post, func, data);
+}
+
 gboolean
 kith_chat_is_connected (KithChat *self, const char *transport)
 {

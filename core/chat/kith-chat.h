@@ -199,6 +199,15 @@ gboolean    kith_chat_add_directory   (KithChat *self, KithDirectory *directory,
 void        kith_chat_drop_directory  (KithChat *self, KithDirectory *directory);
 /* For /metrics; nothing before start. */
 void kith_chat_get_traffic (KithChat *self, KithLinkCounts *counts, KithLinkTrafficFunc func, gpointer data);
+/* What mailboxes of one transport took and brought, since the start. */
+typedef struct
+{
+  const char *transport;                                /* interned */
+  guint64 parcels_in, bytes_in, parcels_out, bytes_out; /* sealed */
+} KithMailTraffic;
+
+typedef void (*KithMailTrafficFunc) (const KithMailTraffic *traffic, gpointer data);
+void kith_chat_foreach_mail_traffic (KithChat *self, KithMailTrafficFunc func, gpointer data);
 gboolean kith_chat_is_connected (KithChat *self, const char *transport); /* is that transport? */
 GBytes *kith_chat_print_connections (KithChat *self); /* full; GET /connection */
 void        kith_chat_offer_address   (KithChat *self, KithFriend *of, const char *address, guint lease_s);

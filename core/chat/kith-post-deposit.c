@@ -368,6 +368,7 @@ on_deposited (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GArray) fates
       = kith_mailbox_transport_deposit_finish (KITH_MAILBOX_TRANSPORT (source), result, &error);
+  KithMailTraffic *traffic;
 
   office->busy = FALSE;
   if (office->owner == NULL || office->owner->stopped)
@@ -383,9 +384,17 @@ on_deposited (GObject *source, GAsyncResult *result, gpointer data)
       pump_free (pump);
       return;
     }
+  traffic = kith_post_find_traffic (office->owner, office->id);
   for (guint i = 0; i < pump->items->len; i++)
-    g_array_index (pump->items, Item, i).fate
-        = i < fates->len ? g_array_index (fates, KithDeposit, i) : KITH_DEPOSIT_LATER;
+    {
+      Item *item = &g_array_index (pump->items, Item, i);
+
+      item->fate = i < fates->len ? g_array_index (fates, KithDeposit, i) : KITH_DEPOSIT_LATER;
+      if (item->fate != KITH_DEPOSIT_STORED)
+        continue;
+      traffic->parcels_out++;
+      traffic->bytes_out += g_bytes_get_size (item->sealed);
+    }
   office->busy = TRUE;
   pump->chat = g_object_ref (office->owner->chat);
   pump->now_ms = kith_world_get_date_ms (pump->chat->world);

@@ -62,6 +62,7 @@ struct _KithPost
 {
   KithChat *chat;
   GPtrArray *offices; /* of KithOffice */
+  GArray *traffic;    /* of KithMailTraffic */
   GHashTable *routes; /* gint64 person → KithRoute */
   GQueue wanted;      /* of KithRoute: in the order of their coming */
   guint prekey_timer;
@@ -74,6 +75,8 @@ struct _KithPost
 KithOffice *kith_post_get_office (KithPost *self); /* none, nullable */
 KithOffice *kith_office_ref (KithOffice *office);
 void kith_office_unref (KithOffice *office);
+/* The one of that transport; makes it. */
+KithMailTraffic *kith_post_find_traffic (KithPost *self, const char *transport /* interned */);
 /* The directory that goes with it; none, nullable. */
 KithDirectory *kith_office_get_directory (KithOffice *office);
 KithRoute *kith_post_get_route (KithPost *self, gint64 person);  /* makes it */

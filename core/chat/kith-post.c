@@ -103,6 +103,7 @@ kith_post_new (KithChat *chat)
 
   self->chat = chat;
   self->offices = g_ptr_array_new_with_free_func (office_leave);
+  self->traffic = g_array_new (FALSE, FALSE, sizeof (KithMailTraffic));
   self->routes = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, route_free);
   g_queue_init (&self->wanted);
   self->bundle_id = g_signal_connect (chat->keys, "bundle-changed", G_CALLBACK (on_bundle_changed), self);
@@ -129,6 +130,7 @@ kith_post_free (KithPost *self)
   g_queue_clear (&self->wanted);
   g_hash_table_unref (self->routes);
   g_ptr_array_unref (self->offices);
+  g_array_unref (self->traffic);
   g_free (self);
 }
 
@@ -174,10 +176,35 @@ kith_post_find_office (KithPost *self, KithDirectory *directory)
   return NULL;
 }
 
+KithMailTraffic *
+kith_post_find_traffic (KithPost *self, const char *transport)
+{
+  KithMailTraffic new = { .transport = transport };
+
+  for (guint i = 0; i < self->traffic->len; i++)
+    if (g_array_index (self->traffic, KithMailTraffic, i).transport == transport)
+      return &g_array_index (self->traffic, KithMailTraffic, i);
+  g_array_append_val (self->traffic, new);
+  return &g_array_index (self->traffic, KithMailTraffic, self->traffic->len - 1);
+}
+
+void
+kith_post_foreach_traffic (KithPost *self, KithMailTrafficFunc func, gpointer data)
+{
+  for (guint i = 0; i < self->traffic->len; i++)
+    func (&g_array_index (self->traffic, KithMailTraffic, i), data);
+}
+
 static void
 on_parcel (KithMailboxTransport *transport, KithParcel *parcel, GTask *task, gpointer data)
 {
-  kith_inbox_take_parcel (((KithPost *)data)->chat->inbox, transport, parcel, task);
+  KithPost *self = data;
+  KithMailTraffic *traffic
+      = kith_post_find_traffic (self, g_intern_string (kith_transport_get_id (KITH_TRANSPORT (transport))));
+
+  traffic->parcels_in++;
+  traffic->bytes_in += g_bytes_get_size (kith_parcel_get_sealed (parcel));
+  kith_inbox_take_parcel (self->chat->inbox, transport, parcel, task);
 }
 
 void

@@ -20,6 +20,8 @@ void kith_post_wake (KithPost *self);
 /* There is a transport to mailboxes, whatever its state. */
 gboolean kith_post_is_open (KithPost *self);
 
+void kith_post_foreach_traffic (KithPost *self, KithMailTrafficFunc func, gpointer data);
+
 /* The transport to the mailboxes that a directory lists: interned id, nullable. */
 const char *kith_post_find_office (KithPost *self, KithDirectory *directory);
 

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import re
 import shutil
 
 import pytest
@@ -90,6 +91,11 @@ def test_mail_waits_for_the_absent(distant):
     assert last['delivery_method'] == 'offline' and last['direction'] == 'received'
     bob.post('alice', 'and back')
     wait_text(alice, 'bob', 'and back')
+    metrics = alice.call('GET', '/metrics').body.decode()
+    sent = int(re.search(r'^kith_mailbox_sent_parcels_total{transport="supabase"} (\d+)$', metrics, re.M)[1])
+    size = int(re.search(r'^kith_mailbox_sent_bytes_total{transport="supabase"} (\d+)$', metrics, re.M)[1])
+    assert sent >= 31 and size > 100 * sent
+    assert int(re.search(r'^kith_mailbox_received_parcels_total{transport="supabase"} (\d+)$', metrics, re.M)[1]) > 0
 
 
 def test_the_relay_away_and_back(distant, relay):

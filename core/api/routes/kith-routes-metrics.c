@@ -139,6 +139,44 @@ add_links (Metrics *metrics, KithChat *chat)
       }
 }
 
+/* --- the mailboxes */
+
+typedef struct
+{
+  const char *name, *help;
+  gsize offset;
+} MailFamily;
+
+static void
+collect_mail (const KithMailTraffic *traffic, gpointer data)
+{
+  g_array_append_vals (data, traffic, 1);
+}
+
+static void
+add_mail (Metrics *metrics, KithChat *chat)
+{
+  static const MailFamily families[] = {
+    { "kith_mailbox_received_parcels_total", "Envelopes from our mailbox.", G_STRUCT_OFFSET (KithMailTraffic, parcels_in) },
+    { "kith_mailbox_received_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_in) },
+    { "kith_mailbox_sent_parcels_total", "Envelopes that mailboxes took.", G_STRUCT_OFFSET (KithMailTraffic, parcels_out) },
+    { "kith_mailbox_sent_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_out) },
+  };
+
+  g_autoptr (GArray) traffic = g_array_new (FALSE, FALSE, sizeof (KithMailTraffic));
+
+  kith_chat_foreach_mail_traffic (chat, collect_mail, traffic);
+  for (guint f = 0; f < G_N_ELEMENTS (families); f++)
+    for (guint i = 0; i < traffic->len; i++)
+      {
+        const KithMailTraffic *one = &g_array_index (traffic, KithMailTraffic, i);
+
+        begin (metrics, families[f].name, "counter", families[f].help);
+        g_string_append_printf (metrics->text, "%s{transport=\"%s\"} %" G_GUINT64_FORMAT "\n", families[f].name,
+                                one->transport, G_STRUCT_MEMBER (guint64, one, families[f].offset));
+      }
+}
+
 /* --- the plugins */
 
 typedef struct
@@ -242,6 +280,7 @@ get_metrics (KithRequest *request, gpointer api)
        kith_windows_get_n_overrun (windows));
   add_store (&metrics, rooms->store);
   add_links (&metrics, rooms->chat);
+  add_mail (&metrics, rooms->chat);
   add_plugins (&metrics, rooms->bus);
   kith_door_foreach_counter (rooms->door, add_door, &metrics);
   waiting->request = request;
