@@ -157,9 +157,9 @@ static void
 add_mail (Metrics *metrics, KithChat *chat)
 {
   static const MailFamily families[] = {
-    { "kith_mailbox_received_parcels_total", "Envelopes from our mailbox.", G_STRUCT_OFFSET (KithMailTraffic, parcels_in) },
+    { "kith_mailbox_received_parcels_total", "Envelopes that came.", G_STRUCT_OFFSET (KithMailTraffic, parcels_in) },
     { "kith_mailbox_received_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_in) },
-    { "kith_mailbox_sent_parcels_total", "Envelopes that mailboxes took.", G_STRUCT_OFFSET (KithMailTraffic, parcels_out) },
+    { "kith_mailbox_sent_parcels_total", "Envelopes that went.", G_STRUCT_OFFSET (KithMailTraffic, parcels_out) },
     { "kith_mailbox_sent_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_out) },
   };
 
