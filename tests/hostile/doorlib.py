@@ -288,7 +288,9 @@ def wait_until(condition, seconds=10, step=0.02):
 
 
 def is_readable(s, seconds):
-    return bool(select.select([s], [], [], seconds)[0])
+    poll = select.poll()  # select() knows no descriptor above 1023
+    poll.register(s, select.POLLIN)
+    return bool(poll.poll(max(0, seconds) * 1000))
 
 
 class Tap:

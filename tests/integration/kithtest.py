@@ -29,6 +29,13 @@ UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z')
 
 
+def is_readable(what, timeout_s):
+    """Not select(), which knows no descriptor above 1023."""
+    poll = select.poll()
+    poll.register(what, select.POLLIN)
+    return bool(poll.poll(max(0, timeout_s) * 1000))
+
+
 def wait_for(condition, what, patience_s=PATIENCE_S):
     """Asks condition() until it gives something true, and returns that. Nothing here waits for a fixed time."""
     deadline = time.monotonic() + patience_s
@@ -136,7 +143,7 @@ class Window:
         """Reads what is there, waiting for something at most so long. False when the connection has ended."""
         if self.socket.fileno() < 0:
             return False
-        if select.select([self.socket], [], [], timeout_s)[0]:
+        if is_readable(self.socket, timeout_s):
             try:
                 part = self.socket.recv(1 << 20)
             except ConnectionResetError:

@@ -4,13 +4,12 @@
 import errno
 import fcntl
 import os
-import select
 import struct
 import subprocess
 import termios
 import time
 
-from kithtest import PATIENCE_S
+from kithtest import PATIENCE_S, is_readable
 
 
 def run_on_terminal(command, environment, columns=80, answer=None):
@@ -22,7 +21,7 @@ def run_on_terminal(command, environment, columns=80, answer=None):
     output, deadline = b'', time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < deadline:
-            if not select.select([master], [], [], 1)[0]:
+            if not is_readable(master, 1):
                 continue
             try:
                 part = os.read(master, 65536)

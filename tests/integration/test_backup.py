@@ -3,11 +3,10 @@
 
 import os
 import pty
-import select
 import shutil
 import subprocess
 
-from kithtest import PATIENCE_S, befriend, program, wait_for
+from kithtest import PATIENCE_S, befriend, is_readable, program, wait_for
 
 PASSPHRASE = 'correct horse battery staple'
 
@@ -21,7 +20,7 @@ def on_terminal(kith, *arguments, answers=()):
     out, pending = b'', list(answers)
     try:
         while True:
-            if not select.select([master], [], [], PATIENCE_S)[0]:
+            if not is_readable(master, PATIENCE_S):
                 raise AssertionError(f'{arguments} hangs: {out!r}')
             try:
                 part = os.read(master, 4096)
