@@ -133,13 +133,21 @@ def refused(stand, who, status):
     wait_for(lambda: talker.refused.get(status, 0) > before or talker.trouble, f'{status} at {who.username}', 60)
 
 
+def give_room(place, mib):
+    """So much more than what is there already may be stored in this tmpfs."""
+    now = os.statvfs(place)
+    size = (now.f_blocks - now.f_bfree) * now.f_frsize + (mib << 20)
+    subprocess.run(['mount', '-o', f'remount,size={size}', str(place)], check=True)
+
+
 def tmpfs_full(stand):
     if os.geteuid() != 0:
         raise Skip('not root')
     place = stand.folder / 'small'
-    stand.mount(place, '-t', 'tmpfs', '-o', 'size=1m,mode=700', 'none')
+    stand.mount(place, '-t', 'tmpfs', '-o', 'size=64m,mode=700', 'none')
     alice, bob = stand.person('alice', data=place), stand.person('bob')
     stand.begin(alice, bob, 0.002)
+    give_room(place, 1)
     for step in range(1, 4):
         refused(stand, alice, 507)
         # It comes and goes while small things still find room.
@@ -149,9 +157,7 @@ def tmpfs_full(stand):
         if step == 2:   # the same over a start
             alice.kill()
             alice.start()
-        subprocess.run(['mount', '-o', f'remount,size={1 + step}m', str(place)], check=True)
-        if step == 3:
-            subprocess.run(['mount', '-o', 'remount,size=64m', str(place)], check=True)
+        give_room(place, 64 if step == 3 else 1)
         stand.ledger.moves()
         stand.rounds += 1
     wait_for(lambda: not alice.get('/status')['store']['disk_full'], 'the disk to have room')
