@@ -191,7 +191,7 @@ look (KithRoute *route, KithOffice *office, KithDirectory *directory)
 void
 kith_route_look (KithRoute *route)
 {
-  if (route->looking || route->look_wanted)
+  if (route->looking)
     return;
   route->look_wanted = TRUE;
   kith_route_ask (route);

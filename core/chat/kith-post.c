@@ -414,6 +414,11 @@ kith_post_withdraw (KithPost *self, gint64 person)
   g_queue_remove (&self->wanted, route);
   route->wanted = route->claim_wanted = FALSE;
   route->asked++;
+  /* Whoever could not be found may have come to the directory with this link. */
+  route->look_wanted = FALSE;
+  route->look_failures = 0;
+  route->look_after_us = 0;
+  drop_timer (self, &route->timer);
   g_queue_clear_full (&route->signs, kith_post_sign_free);
   g_queue_init (&route->signs);
 }

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from kithtest import PORTS, wait_for
+from kithtest import PORTS, wait_for, wait_online
 from relaytest import Relay
 
 
@@ -96,6 +96,28 @@ def test_mail_waits_for_the_absent(distant):
     size = int(re.search(r'^kith_mailbox_sent_bytes_total{transport="supabase"} (\d+)$', metrics, re.M)[1])
     assert sent >= 31 and size > 100 * sent
     assert int(re.search(r'^kith_mailbox_received_parcels_total{transport="supabase"} (\d+)$', metrics, re.M)[1]) > 0
+
+
+def test_whoever_came_to_the_directory_later_is_found(kiths, relay):
+    alice = kiths('alice', plugins={'supabase': relay.settings}, settings={'debug-log': 'true'})
+    connected(alice)
+    bob = kiths('bob')
+    invite = bob.identity()['invite']
+    bob.stop()
+    alice.ask('POST', '/friends', {'invite': invite}, status=201)
+    alice.post('bob', 'not listed')
+    wait_for(lambda: 'no mailbox' in alice.log(), 'the directory not to know bob')
+    bob.plugins['supabase'] = relay.settings
+    bob.write_settings()
+    bob.start()
+    bob.ask('POST', '/friends', {'invite': alice.identity()['invite']}, status=201)
+    wait_online(alice, bob)
+    connected(bob)
+    bob.stop()
+    answer = alice.post('bob', 'listed')
+    assert answer.json['delivery_method'] == 'offline'
+    steps = f'/messages/{answer.json["msg_id"]}/trace'
+    wait_for(lambda: any(step['what'] == 'uploaded' for step in alice.get(steps)['steps']), 'the message to reach the relay')
 
 
 def test_the_relay_away_and_back(distant, relay):
