@@ -246,6 +246,8 @@ def test_unread_moves_forward_only(pair):
 
 def test_trace_tells_the_life_of_a_message(pair):
     alice, bob = pair
+    # The first one may come before the session, and is queued then.
+    wait_for(lambda: alice.post('bob', 'session').json['delivered'], 'a session')
     msg_id = alice.post('bob', 'direct').json['msg_id']
     steps = alice.get(f'/messages/{msg_id}/trace')['steps']
     assert [step['what'] for step in steps] == ['encrypted', 'sent', 'acknowledged'], steps
