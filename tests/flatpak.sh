@@ -8,4 +8,7 @@ cd "$(dirname "$0")/.."
 . data/setup.sh
 kith_install tests || exit 1
 kith_install flatpak || true   # what is missing is named, and everything skipped
+log=$(mktemp)
+kith_build _build "$log" || { echo "The build failed; everything it said is in $log" >&2; exit 1; }   # the native friend
+rm -f "$log"
 exec env PYTHONDONTWRITEBYTECODE=1 "$PYTHON" tests/flatpak/flatpak.py "$@"

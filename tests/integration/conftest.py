@@ -9,7 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from kithtest import Kith, befriend  # noqa: E402
+from kithtest import QUICK, Kith, befriend  # noqa: E402
+
+# What waits for other programs, or for time to pass.
+LONG = {'test_cli_commands', 'test_cli_terminal', 'test_convergence', 'test_keys', 'test_notify', 'test_offline', 'test_relay', 'test_settings_live',
+        'test_start', 'test_walkthrough'}
 
 
 def pytest_addoption(parser):
@@ -18,7 +22,7 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     part, of = (int(number) for number in config.getoption('--shard').split('/'))
-    keep = [item for item in items if zlib.crc32(item.nodeid.encode()) % of == part - 1]
+    keep = [item for item in items if zlib.crc32(item.nodeid.encode()) % of == part - 1 and not (QUICK and item.path.stem in LONG)]
     config.hook.pytest_deselected(items=[item for item in items if item not in keep])
     items[:] = keep
 
