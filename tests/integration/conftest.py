@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kithtest import QUICK, Kith, befriend  # noqa: E402
 
 # What waits for other programs, or for time to pass.
-LONG = {'test_cli_commands', 'test_cli_terminal', 'test_convergence', 'test_keys', 'test_notify', 'test_offline', 'test_relay', 'test_settings_live',
-        'test_start', 'test_walkthrough'}
+LONG = {'test_backup', 'test_changed_identity', 'test_cli_commands', 'test_cli_terminal', 'test_convergence', 'test_dbus', 'test_friends_invite',
+        'test_keys', 'test_notify', 'test_offline', 'test_relay', 'test_settings_live', 'test_start', 'test_typing', 'test_walkthrough'}
 
 
 def pytest_addoption(parser):
