@@ -119,24 +119,31 @@ kith_inbox_row_free (KithInboxRow *row)
 
 /* A plugin that never starts must not hold up what else that friend says, nor what others send to it. */
 static gboolean
-inbox_trim (KithDb *db, const char *kind, const guint8 friend_key[32], GError **error)
+inbox_trim (KithDb *db, const char *kind, const guint8 friend_key[32], gint64 place, GError **error)
 {
-  KithStmt *stmt = kith_db_prepare (db, "SELECT count(*) FROM plugin_inbox WHERE kind = ?1 AND friend_key = ?2");
-  gint64    waiting = 0;
+  KithStmt *stmt = kith_db_prepare (db, "DELETE FROM plugin_inbox WHERE kind = ?1 AND friend_key = ?2 AND place <= ?3");
+
+  kith_stmt_bind_text (stmt, 1, kind);
+  kith_stmt_bind_blob (stmt, 2, friend_key, 32);
+  kith_stmt_bind_int64 (stmt, 3, place - KITH_INBOX_ROWS_MAX);
+  return kith_stmt_run (stmt, error);
+}
+
+/* 0 with an error, or the place of the next one. */
+static gint64
+inbox_next_place (KithDb *db, const char *kind, const guint8 friend_key[32], GError **error)
+{
+  KithStmt *stmt = kith_db_prepare (db, "SELECT coalesce (max (place), 0) + 1 FROM plugin_inbox WHERE kind = ?1 AND"
+                                        " friend_key = ?2");
+  gint64    place;
 
   kith_stmt_bind_text (stmt, 1, kind);
   kith_stmt_bind_blob (stmt, 2, friend_key, 32);
   if (kith_stmt_step (stmt, error) != KITH_STEP_ROW)
-    return FALSE;
-  waiting = kith_stmt_get_int64 (stmt, 0);
+    return 0;
+  place = kith_stmt_get_int64 (stmt, 0);
   kith_stmt_reset (stmt);
-  if (waiting <= KITH_INBOX_ROWS_MAX)
-    return TRUE;
-  stmt = kith_db_prepare (db, "DELETE FROM plugin_inbox WHERE row ="
-                              " (SELECT min (row) FROM plugin_inbox WHERE kind = ?1 AND friend_key = ?2)");
-  kith_stmt_bind_text (stmt, 1, kind);
-  kith_stmt_bind_blob (stmt, 2, friend_key, 32);
-  return kith_stmt_run (stmt, error);
+  return place;
 }
 
 gint64
@@ -148,19 +155,26 @@ kith_db_add_inbox (KithDb *db,
                    GBytes *data,
                    GError **error)
 {
-  gint64    row;
-  KithStmt *stmt = kith_db_prepare (
-      db, "INSERT INTO plugin_inbox (kind, friend_key, id, received_ms, data) VALUES (?1, ?2, ?3, ?4, ?5) "
+  gint64    place = inbox_next_place (db, kind, friend_key, error), row;
+  KithStmt *stmt;
+
+  if (place == 0)
+    return 0;
+  stmt = kith_db_prepare (
+      db, "INSERT INTO plugin_inbox (kind, friend_key, place, id, received_ms, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
           "ON CONFLICT (friend_key, id) DO NOTHING");
   kith_stmt_bind_text (stmt, 1, kind);
   kith_stmt_bind_blob (stmt, 2, friend_key, 32);
-  kith_stmt_bind_text (stmt, 3, id);
-  kith_stmt_bind_int64 (stmt, 4, received_ms);
-  kith_stmt_bind_bytes (stmt, 5, data);
+  kith_stmt_bind_int64 (stmt, 3, place);
+  kith_stmt_bind_text (stmt, 4, id);
+  kith_stmt_bind_int64 (stmt, 5, received_ms);
+  kith_stmt_bind_bytes (stmt, 6, data);
   if (!kith_stmt_run (stmt, error) || kith_db_changes (db) == 0)
     return 0;
   row = kith_db_last_rowid (db);
-  return inbox_trim (db, kind, friend_key, error) ? row : 0;
+  if (place > KITH_INBOX_ROWS_MAX && !inbox_trim (db, kind, friend_key, place, error))
+    return 0;
+  return row;
 }
 
 GPtrArray *

@@ -38,8 +38,8 @@ void       kith_inbox_row_free (KithInboxRow *row);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KithInboxRow, kith_inbox_row_free)
 
 #define KITH_INBOX_ROWS_MAX 10000
-/* In the job that received it. The same (friend, id) twice is kept once and gives 0 without error. At most
- * KITH_INBOX_ROWS_MAX of one friend wait for one kind: then the oldest goes. */
+/* In the job that received it. The same (friend, id) twice is kept once and gives 0 without error. One that
+ * waits goes when KITH_INBOX_ROWS_MAX newer ones of its friend and kind have come. */
 gint64 kith_db_add_inbox (KithDb *db,
                           const char *kind,
                           const guint8 friend_key[32],

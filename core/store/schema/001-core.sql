@@ -26,15 +26,16 @@ CREATE TABLE plugin_kind (
 ) WITHOUT ROWID;
 
 -- Contents of plugins' own kinds, until the plugin says done. A duplicate of one that is done is caught before, by the
--- dedupe table of the keys.
+-- dedupe table of the keys. place: the number among those of this friend and kind; the newest 10,000 numbers are kept.
 CREATE TABLE plugin_inbox (
   row INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
   kind TEXT NOT NULL,
   friend_key BLOB NOT NULL,
+  place INTEGER NOT NULL,
   id TEXT NOT NULL,
   received_ms INTEGER NOT NULL,
   data BLOB NOT NULL,
   UNIQUE (friend_key, id)
 );
 CREATE INDEX plugin_inbox_kind ON plugin_inbox (kind, row);
-CREATE INDEX plugin_inbox_friend ON plugin_inbox (kind, friend_key, row);
+CREATE INDEX plugin_inbox_place ON plugin_inbox (kind, friend_key, place);
