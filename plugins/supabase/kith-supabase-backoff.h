@@ -6,7 +6,6 @@
 /* max (Retry-After, uniform (0.5, 1) × min (300 s, 2^n)); a success begins anew. */
 typedef struct
 {
-  GRand *chance;
   guint failures;
   gint64 closed_until_us;
 } KithSupabaseBackoff;
@@ -26,10 +25,10 @@ kith_supabase_backoff_is_closed (const KithSupabaseBackoff *self, gint64 now_us)
 
 /* Gives the milliseconds to wait. What fails while it is closed was under way before and counts no more. */
 static inline guint
-kith_supabase_backoff_fail (KithSupabaseBackoff *self, gint64 now_us, guint retry_after_s)
+kith_supabase_backoff_fail (KithSupabaseBackoff *self, GRand *chance, gint64 now_us, guint retry_after_s)
 {
   gboolean closed = kith_supabase_backoff_is_closed (self, now_us);
-  double wait_s = MIN (300.0, (double) (1u << MIN (self->failures, 9u))) * g_rand_double_range (self->chance, 0.5, 1.0);
+  double wait_s = MIN (300.0, (double) (1u << MIN (self->failures, 9u))) * g_rand_double_range (chance, 0.5, 1.0);
 
   wait_s = MAX (wait_s, (double) retry_after_s);
   if (!closed && self->failures < 9)

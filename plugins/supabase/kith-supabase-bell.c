@@ -229,14 +229,7 @@ on_retry (gpointer data)
 static void
 try_later (KithSupabase *self)
 {
-  KithSupabaseBell *bell = self->bell;
-  guint wait_ms;
-
-  bell->backoff.chance = self->backoff.chance;
-  bell->backoff.closed_until_us = 0;
-  wait_ms = kith_supabase_backoff_fail (&bell->backoff, kith_host_get_time_us (self->host), 0);
-  kith_host_drop_timer (self->host, bell->retry);
-  bell->retry = kith_supabase_after (self, wait_ms, on_retry, self);
+  kith_supabase_try_later (self, &self->bell->backoff, &self->bell->retry, 0, on_retry);
 }
 
 static void
@@ -323,8 +316,7 @@ kith_supabase_bell_kick (KithSupabase *self)
 void
 kith_supabase_bell_hurry (KithSupabase *self)
 {
-  kith_host_drop_timer (self->host, self->bell->retry);
-  self->bell->retry = 0;
+  kith_supabase_retry_now (self, &self->bell->backoff, &self->bell->retry);
 }
 
 gboolean

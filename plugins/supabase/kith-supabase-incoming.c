@@ -61,20 +61,14 @@ on_retry (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Later; what else the server does well says nothing of the mailbox. */
 static void
 try_later (KithSupabase *self, guint retry_after_s)
 {
   KithSupabaseIncoming *in = self->incoming;
-  guint wait_ms;
 
   in->busy = FALSE;
   in->wanted = TRUE;
-  in->backoff.chance = self->backoff.chance;
-  in->backoff.closed_until_us = 0;
-  wait_ms = kith_supabase_backoff_fail (&in->backoff, kith_host_get_time_us (self->host), retry_after_s);
-  kith_host_drop_timer (self->host, in->retry);
-  in->retry = kith_supabase_after (self, wait_ms, on_retry, self);
+  kith_supabase_try_later (self, &in->backoff, &in->retry, retry_after_s, on_retry);
 }
 
 static void
@@ -337,8 +331,7 @@ kith_supabase_incoming_kick (KithSupabase *self)
 void
 kith_supabase_incoming_hurry (KithSupabase *self)
 {
-  kith_host_drop_timer (self->host, self->incoming->retry);
-  self->incoming->retry = 0;
+  kith_supabase_retry_now (self, &self->incoming->backoff, &self->incoming->retry);
   self->incoming->wanted = TRUE;
 }
 

@@ -189,14 +189,7 @@ on_retry (gpointer data)
 static void
 try_later (KithSupabase *self, guint retry_after_s)
 {
-  KithSupabaseOutgoing *out = self->outgoing;
-  guint wait_ms;
-
-  out->backoff.chance = self->backoff.chance;
-  out->backoff.closed_until_us = 0;
-  wait_ms = kith_supabase_backoff_fail (&out->backoff, kith_host_get_time_us (self->host), retry_after_s);
-  kith_host_drop_timer (self->host, out->retry);
-  out->retry = kith_supabase_after (self, wait_ms, on_retry, self);
+  kith_supabase_try_later (self, &self->outgoing->backoff, &self->outgoing->retry, retry_after_s, on_retry);
 }
 
 static void
@@ -329,8 +322,7 @@ kith_supabase_outgoing_free (KithSupabaseOutgoing *out)
 void
 kith_supabase_outgoing_hurry (KithSupabase *self)
 {
-  kith_host_drop_timer (self->host, self->outgoing->retry);
-  self->outgoing->retry = 0;
+  kith_supabase_retry_now (self, &self->outgoing->backoff, &self->outgoing->retry);
 }
 
 /* What is under way is answered when its call is. */

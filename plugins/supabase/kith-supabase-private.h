@@ -35,6 +35,7 @@ struct _KithSupabase
   KithSupabasePeople *people;
   KithSupabaseMarks *marks;
 
+  GRand *chance;
   KithSupabaseBackoff backoff;        /* of the server as a whole */
   guint timer;                        /* until it opens again */
   KithSupabaseBackoff setup_backoff;  /* of registering: a renewed token is no success of that */
@@ -66,6 +67,11 @@ void kith_supabase_give_way (KithSupabase *self, guint retry_after_s);
 gboolean kith_supabase_is_waiting (KithSupabase *self);
 void kith_supabase_worked (KithSupabase *self);
 double kith_supabase_chance (KithSupabase *self, double least, double most);
+/* One of the parts tries again later, by its own back-off: what else the server does well says nothing of it. */
+void kith_supabase_try_later (KithSupabase *self, KithSupabaseBackoff *backoff, guint *timer, guint retry_after_s,
+                              GSourceFunc func);
+/* … or need not wait any longer. */
+void kith_supabase_retry_now (KithSupabase *self, KithSupabaseBackoff *backoff, guint *timer);
 /* One-shot timer. */
 guint kith_supabase_after (KithSupabase *self, guint ms, GSourceFunc func, gpointer data);
 

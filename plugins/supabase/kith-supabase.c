@@ -63,7 +63,8 @@ kith_supabase_give_way (KithSupabase *self, guint retry_after_s)
 
   if (self->stopped || self->lost)
     return;
-  wait_ms = kith_supabase_backoff_fail (&self->backoff, kith_host_get_time_us (self->host), retry_after_s);
+  wait_ms = kith_supabase_backoff_fail (&self->backoff, self->chance, kith_host_get_time_us (self->host),
+                                        retry_after_s);
   kith_host_drop_timer (self->host, self->timer);
   self->timer = kith_supabase_after (self, wait_ms, on_timer, self);
 }
@@ -88,7 +89,27 @@ kith_supabase_worked (KithSupabase *self)
 double
 kith_supabase_chance (KithSupabase *self, double least, double most)
 {
-  return g_rand_double_range (self->backoff.chance, least, most);
+  return g_rand_double_range (self->chance, least, most);
+}
+
+void
+kith_supabase_try_later (KithSupabase *self, KithSupabaseBackoff *backoff, guint *timer, guint retry_after_s,
+                         GSourceFunc func)
+{
+  guint wait_ms;
+
+  backoff->closed_until_us = 0;
+  wait_ms = kith_supabase_backoff_fail (backoff, self->chance, kith_host_get_time_us (self->host), retry_after_s);
+  kith_host_drop_timer (self->host, *timer);
+  *timer = kith_supabase_after (self, wait_ms, func, self);
+}
+
+void
+kith_supabase_retry_now (KithSupabase *self, KithSupabaseBackoff *backoff, guint *timer)
+{
+  kith_supabase_backoff_clear (backoff);
+  kith_host_drop_timer (self->host, *timer);
+  *timer = 0;
 }
 
 guint
@@ -123,7 +144,8 @@ on_registered (KithSupabase *self, const GError *error, gboolean may_pass, guint
         g_message ("%s", error->message);
       kith_supabase_set_trouble (self, error);
       self->setup_backoff.closed_until_us = 0;
-      wait_ms = kith_supabase_backoff_fail (&self->setup_backoff, kith_host_get_time_us (self->host), retry_after_s);
+      wait_ms = kith_supabase_backoff_fail (&self->setup_backoff, self->chance, kith_host_get_time_us (self->host),
+                                            retry_after_s);
       kith_supabase_give_way (self, (wait_ms + 999) / 1000);
       return;
     }
@@ -153,9 +175,8 @@ kith_supabase_hurry (KithSupabase *self)
 {
   if (self->stopped || self->lost)
     return;
-  kith_host_drop_timer (self->host, self->timer);
-  self->timer = 0;
-  self->backoff.closed_until_us = 0;
+  kith_supabase_retry_now (self, &self->backoff, &self->timer);
+  kith_supabase_backoff_clear (&self->setup_backoff);
   kith_supabase_incoming_hurry (self);
   kith_supabase_outgoing_hurry (self);
   kith_supabase_bell_hurry (self);
@@ -183,7 +204,7 @@ kith_supabase_new (KithHost *host, KithMailboxTransport *transport, KithSupabase
   self->monitor = g_object_ref (g_network_monitor_get_default ());
   self->http = kith_supabase_http_new (host, config);
   self->cancellable = g_cancellable_new ();
-  self->backoff.chance = self->setup_backoff.chance = g_rand_new ();
+  self->chance = g_rand_new ();
   self->session = kith_supabase_session_new ();
   self->incoming = kith_supabase_incoming_new ();
   self->outgoing = kith_supabase_outgoing_new ();
@@ -213,7 +234,7 @@ kith_supabase_clear (gpointer data)
   kith_supabase_people_free (self->people);
   kith_supabase_marks_free (self->marks);
   kith_supabase_config_free (self->config);
-  g_rand_free (self->backoff.chance);
+  g_rand_free (self->chance);
   g_clear_error (&self->trouble);
   g_object_unref (self->cancellable);
   g_object_unref (self->monitor);

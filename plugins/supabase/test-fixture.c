@@ -273,6 +273,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   self->watchdog = g_timeout_add_seconds (100, on_watchdog, self);
   self->server = test_server_new ();
   self->world = kith_world_new ();
+  test_timers_watch (self->world);
   self->bus = kith_bus_new (self->world);
   self->settings = g_settings_new_with_backend_and_path (SCHEMA, backend, "/im/kith/Kith/plugins/supabase/");
   self->friends = g_list_store_new (KITH_TYPE_FRIEND);

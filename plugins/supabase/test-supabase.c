@@ -326,6 +326,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  test_network_init ();
   add_test ("settings", test_settings, NULL);
   add_test ("commits-first", test_commits_first, NULL);
   add_test ("store-fails", test_store_fails, NULL);
@@ -347,5 +348,6 @@ main (int argc, char **argv)
   add_test ("redirect", test_redirect, NULL);
   add_test ("retry-after", test_retry_after, NULL);
   add_part_tests ();
+  add_network_tests ();
   return g_test_run ();
 }

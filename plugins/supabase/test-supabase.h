@@ -58,4 +58,9 @@ void fixture_pass_ms (Fixture *self, guint ms);
 #define OTHER_BOX "44444444-4444-4444-8444-444444444444"
 #define HTML "<html><body>502 Bad Gateway</body></html>"
 
+/* Before anything asks for the network. */
+void test_network_init (void);
+void test_timers_watch (KithWorld *world);
+
 void add_part_tests (void);
+void add_network_tests (void);
