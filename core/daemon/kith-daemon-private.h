@@ -39,6 +39,7 @@ typedef struct
   KithAutostart *autostart;      /* NULL where units and autostart files do it */
   char *autostart_state;         /* what the desktop answered; NULL: it was not asked */
   KithWaking *waking;
+  guint launches;                /* programs that are being opened: kith-open.c */
   KithSockets *sockets;          /* NULL: nobody opened them for us */
 
   GCancellable *starting;

@@ -10,7 +10,10 @@
 #include "kith-json-writer.h"
 #include "kith-log.h"
 
-#define PORTAL_DEADLINE_MS 5000
+/* Of the portal, and then of whatever else opens it. */
+#define DEADLINE_MS 5000
+/* Where the session bus never answers, GLib keeps a thread for each until it does. */
+#define MOST_LAUNCHES 4
 
 /* --- the windows that are there */
 
@@ -50,18 +53,40 @@ answer (KithRequest *request, guint n_windows, gboolean launched)
 
 typedef struct
 {
-  KithRequest *request;
+  KithDaemon *daemon;
+  KithRequest *request;   /* NULL: answered */
   char *uri;
+  guint deadline;
 } Launch;
+
+static void
+launch_answer (Launch *launch, const char *trouble)
+{
+  g_clear_handle_id (&launch->deadline, g_source_remove);
+  if (launch->request == NULL)
+    return;
+  if (trouble != NULL)
+    kith_warning ("chat-uri: nothing opens %s: %s", launch->uri, trouble);
+  answer (g_steal_pointer (&launch->request), 0, trouble == NULL);
+}
 
 static void
 launch_end (Launch *launch, const GError *error)
 {
-  if (error != NULL)
-    kith_warning ("chat-uri: nothing opens %s: %s", launch->uri, error->message);
-  answer (launch->request, 0, error == NULL);
+  launch_answer (launch, error != NULL ? error->message : NULL);
+  launch->daemon->launches--;
   g_free (launch->uri);
   g_free (launch);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  Launch *launch = data;
+
+  launch->deadline = 0;
+  launch_answer (launch, "the desktop does not answer");
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -76,6 +101,7 @@ on_launched (GObject *source, GAsyncResult *result, gpointer data)
 static void
 launch_directly (Launch *launch)
 {
+  launch->deadline = g_timeout_add (DEADLINE_MS, on_deadline, launch);
   g_app_info_launch_default_for_uri_async (launch->uri, NULL, NULL, on_launched, launch);
 }
 
@@ -103,6 +129,8 @@ launch (KithDaemon *self, KithRequest *request, char *uri)
   GDBusConnection *bus = self->session_bus != NULL ? kith_session_bus_get_connection (self->session_bus) : NULL;
   Launch *launched = g_new0 (Launch, 1);
 
+  self->launches++;
+  launched->daemon = self;
   launched->request = request;
   launched->uri = uri;
   if (bus == NULL)
@@ -110,7 +138,7 @@ launch (KithDaemon *self, KithRequest *request, char *uri)
   else
     g_dbus_connection_call (bus, "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop",
                             "org.freedesktop.portal.OpenURI", "OpenURI", g_variant_new ("(ssa{sv})", "", uri, NULL),
-                            G_VARIANT_TYPE ("(o)"), G_DBUS_CALL_FLAGS_NONE, PORTAL_DEADLINE_MS, NULL, on_portal,
+                            G_VARIANT_TYPE ("(o)"), G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, on_portal,
                             launched);
 }
 
@@ -159,6 +187,11 @@ post_open (KithRequest *request, gpointer data)
     {
       tell_windows (self, username, invite);
       answer (request, n_windows, FALSE);
+      return;
+    }
+  if (self->launches >= MOST_LAUNCHES)
+    {
+      kith_request_fail (request, g_error_new (KITH_ERROR, KITH_ERROR_BUSY, "the desktop is still opening others"));
       return;
     }
   uri = make_uri (self, username, invite);

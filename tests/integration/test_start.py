@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,22 @@ def test_a_bus_that_never_answers(desk, greets):
         alice = desk(env={'DBUS_SESSION_BUS_ADDRESS': address, 'DBUS_SYSTEM_BUS_ADDRESS': address})
         assert alice.errors().count('session bus does not answer') == 1
         assert alice.get('/status')['status'] == 'ok'
+        alice.stop()
+
+
+def test_what_a_silent_bus_keeps_from_opening_is_told(desk):
+    with silent_bus(True) as address, ThreadPoolExecutor() as pool:
+        alice = desk(start=False, settings={'chat-uri': "'kith-test:here'"})
+        folder = alice.folder / 'home' / 'share' / 'applications'
+        folder.mkdir(parents=True)
+        (folder / 'opener.desktop').write_text('[Desktop Entry]\nType=Application\nName=opener\nExec=true\nMimeType=x-scheme-handler/kith-test;\n')
+        (folder / 'mimeapps.list').write_text('[Default Applications]\nx-scheme-handler/kith-test=opener.desktop\n')
+        alice.start(DBUS_SESSION_BUS_ADDRESS=address, DBUS_SYSTEM_BUS_ADDRESS=address)
+        answers = [pool.submit(alice.call, 'POST', '/windows/open', {}) for _ in range(5)]
+        told = sorted((answer.result() for answer in answers), key=lambda answer: answer.status)
+        assert [answer.status for answer in told] == [200, 200, 200, 200, 503]
+        assert all(answer.json == {'windows': 0, 'launched': False} for answer in told[:4])
+        assert alice.errors().count('nothing opens kith-test:here') == 4
         alice.stop()
 
 
