@@ -271,6 +271,7 @@ kith_supabase_stop (KithSupabase *self)
 typedef struct
 {
   KithSupabase *supabase;    /* full */
+  KithHost *host;            /* full, until it is done: somebody else may stop the server before */
   guint open;
   guint timer;
   GDestroyNotify done;       /* NULL: was called */
@@ -281,15 +282,14 @@ static void
 farewell_done (Farewell *farewell)
 {
   GDestroyNotify done = farewell->done;
-  KithSupabase *self = farewell->supabase;
 
   if (done == NULL)
     return;
   farewell->done = NULL;
-  if (!self->stopped)
-    kith_host_drop_timer (self->host, farewell->timer);
+  kith_host_drop_timer (farewell->host, farewell->timer);
   farewell->timer = 0;
-  kith_supabase_stop (self);
+  g_clear_object (&farewell->host);
+  kith_supabase_stop (farewell->supabase);
   done (farewell->data);
 }
 
@@ -324,8 +324,8 @@ kith_supabase_leave (KithSupabase *self, GDestroyNotify done, gpointer data)
 {
   Farewell *farewell = g_new0 (Farewell, 1);
 
-  *farewell = (Farewell) { kith_supabase_ref (self), 1, 0, done, data };
-  if (!self->stopped && self->ready && !kith_supabase_is_waiting (self))
+  *farewell = (Farewell) { kith_supabase_ref (self), g_object_ref (self->host), 1, 0, done, data };
+  if (self->ready && !kith_supabase_is_waiting (self))
     {
       self->leaving = TRUE;
       farewell->open += kith_supabase_incoming_release (self, on_farewell, farewell);

@@ -157,6 +157,7 @@ count_timers (guint least_ms, guint most_ms)
 #define N_FIRST_RETRIES count_timers (500, 1001)
 #define N_LONG_WAITS count_timers (299000, 302000)
 #define N_REQUESTS count_timers (30000, 30000)
+#define N_GOOD_BYES count_timers (700, 700)
 
 /* --- the tests */
 
@@ -225,6 +226,22 @@ test_backoff_begins_anew (Fixture *self, gconstpointer data)
   wait_until (is_state (self, CONNECTED));
 }
 
+/* Another server is named while a mute one is being told good-bye, whose time is up only later. */
+static void
+test_no_time_for_good_byes (Fixture *self, gconstpointer data)
+{
+  fixture_connect (self);
+  wait_until (N_USUAL_POLLS == 1 && N_REQUESTS == 0);
+  test_server_forget (self->server);
+  test_server_fail (self->server, "kith_beat", 1, FAULT_HANG, 0, NULL, NULL);
+  test_server_fail (self->server, "kith_release", 1, FAULT_HANG, 0, NULL, NULL);
+  fixture_configure (self, "http://127.0.0.1:1", TEST_KEY);
+  wait_until (test_server_count (self->server, "kith_release") == 1);
+  fixture_configure (self, "http://127.0.0.1:2", TEST_KEY);
+  wait_until (N_GOOD_BYES == 0);
+  fixture_pass_ms (self, 1000);
+}
+
 void
 add_network_tests (void)
 {
@@ -235,5 +252,6 @@ add_network_tests (void)
   add_test ("resume-signup", test_resume, "signup");
   add_test ("resume-register", test_resume, "kith_register");
   add_test ("resume-fetch", test_resume, "kith_fetch");
+  add_test ("no-time-for-good-byes", test_no_time_for_good_byes, NULL);
   add_test ("backoff-begins-anew", test_backoff_begins_anew, NULL);
 }

@@ -235,6 +235,8 @@ fail (TestServer *self, SoupServerMessage *message, const char *function)
         drop (message);     /* the answer goes nowhere */
       else if (kind == FAULT_ENDLESS)
         never_end (message);
+      else if (kind == FAULT_HANG)
+        soup_server_message_pause (message);
       return TRUE;
     }
   return FALSE;

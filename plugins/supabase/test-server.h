@@ -17,6 +17,7 @@ typedef enum
   FAULT_DROP_BEFORE,    /* the connection ends, nothing was done */
   FAULT_DROP_AFTER,     /* it was done, but the answer is lost */
   FAULT_ENDLESS,        /* a body without an end */
+  FAULT_HANG,           /* no answer, and the connection stays */
   FAULT_REDIRECT,       /* to `body` */
 } FaultKind;
 
