@@ -30,7 +30,11 @@ on_settled (KithBusOutcome outcome, const GError *error, gpointer data)
       return;
     }
   if (outcome == KITH_BUS_HANDED_OVER)
-    printf ("%s\n", _("kithd runs already; it was asked to show itself"));
+    {
+      printf ("%s\n", _("kithd runs already; it was asked to show itself"));
+      /* A service that ends before this has failed, and would be started again, to show the window again. */
+      kith_notify ("READY=1");
+    }
   else
     {
       fprintf (stderr, "kithd: %s\n", error->message);

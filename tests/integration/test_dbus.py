@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_a_second_start_hands_over(bus, desk):
     assert second.returncode == 0 and 'runs already' in second.stdout and len(second.stdout.splitlines()) == 1
     assert window.wait('open_chat')['data'] == {}
     assert alice.running() and Client(bus).has_owner()
+
+
+def test_a_service_that_hands_over_has_not_failed(bus, desk):
+    """Without READY=1 systemd would take the end for a failure, start it again, and show the window every time."""
+    alice = desk()
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(alice.run / 'notify'))
+    manager.settimeout(PATIENCE_S)
+    assert alice.second(NOTIFY_SOCKET=str(alice.run / 'notify')).returncode == 0
+    assert manager.recv(4096) == b'READY=1'
+    manager.close()
 
 
 def test_a_second_start_does_not_wait_for_one_that_stands_still(bus, desk):

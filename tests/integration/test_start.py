@@ -163,6 +163,13 @@ def test_the_units_are_sound_and_confined(units, tmp_path):
     assert exposure <= 6.3, done.stdout
 
 
+def test_the_unit_gives_up_after_a_few_attempts(units):
+    """Every attempt takes RestartSec at least: systemd's own limit, 5 in 10 s, would never be reached."""
+    values = dict(re.findall(r'(?m)^(StartLimit\w+|RestartSec)=(\d+)$', units[0].read_text()))
+    burst, interval = (int(values.get(key, usual)) for key, usual in (('StartLimitBurst', 5), ('StartLimitIntervalSec', 10)))
+    assert burst * int(values['RestartSec']) < interval / 2
+
+
 def test_the_socket_unit_has_the_usual_ports(units):
     schema = (Path(__file__).resolve().parents[2] / 'data' / 'schemas' / 'im.kith.Kith.gschema.xml').read_text()
     listed = re.findall(r'ListenStream=(.*)', units[1].read_text())
