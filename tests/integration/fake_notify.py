@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A desktop that shows notifications to nobody: org.freedesktop.Notifications, or the Notification portal. Each call is a line of JSON on
-stdout; each line on stdin is a signal to send: "action ID NAME", "closed ID REASON", "inhibited 0", "portal-action ID NAME"."""
+stdout; each line on stdin is a signal to send: "action ID NAME", "closed ID REASON", "inhibited 0", "portal-action ID NAME"; it is said on
+stdout when who called last has got it."""
 
 import json
 import os
@@ -33,12 +34,13 @@ else:
     has_property = '<property name="Inhibited" type="b" access="read"/>' if inhibited != '-' else ''
     name, path, node = 'org.freedesktop.Notifications', '/org/freedesktop/Notifications', SERVER % has_property
 interface = Gio.DBusNodeInfo.new_for_xml(node).interfaces[0]
-state = {'last': 0, 'inhibited': inhibited == '1'}
+state = {'last': 0, 'inhibited': inhibited == '1', 'caller': None}
 
 
 def on_call(bus, sender, where, of, method, parameters, invocation):
     arguments = parameters.unpack()
     answer = None
+    state['caller'] = sender
     if method == 'GetCapabilities':
         answer = GLib.Variant('(as)', (abilities,))
     elif method == 'Notify':
@@ -60,6 +62,9 @@ def on_lines(channel, _):
     lines = os.read(0, 65536).decode().splitlines()
     for line in lines:
         send(*line.split())
+        # What comes on one connection comes in order: who answers this has the signal.
+        bus.call(state['caller'], '/', 'org.freedesktop.DBus.Peer', 'Ping', None, None, Gio.DBusCallFlags.NONE, -1, None,
+                 lambda *_: print('{"method": "said"}', flush=True))
     if not lines:
         loop.quit()
     return bool(lines)

@@ -45,8 +45,11 @@ class Desktop:
         return self
 
     def say(self, line):
+        """The signal has come to the daemon when this returns, and is dealt with before the next call to its API is."""
+        said = len(self.calls('said'))
         self.fake.stdin.write(f'{line}\n'.encode())
         self.fake.stdin.flush()
+        wait_for(lambda: len(self.calls('said')) > said, f'“{line}” to arrive')
 
     def calls(self, method):
         lines = self.log.read_bytes().split(b'\n')[:-1]
@@ -146,12 +149,24 @@ def test_settings_take_effect_at_once(desktop, friends):
     assert hidden['id'] == shown['id']
     bob.post('alice', 'another secret')
     desktop.wait(lambda one: one['body'] == '2 new messages', 'the next, without its text')
-    assert desktop.shown()[-1]['hints'].get('suppress-sound') is True   # so soon after the last
     edited = bob.history('alice')['messages'][-1]['msg_id']
     alice.ctl('config', 'reset', 'notify.show-preview')
     desktop.wait(lambda one: one['body'].endswith('another secret'), 'the text to come back')
     bob.ask('PATCH', f'/messages/{edited}', {'text': 'no secret'})
     desktop.wait(lambda one: one['body'] == '2 new messages\nno secret', 'the edited text')
+
+
+def test_what_follows_soon_makes_no_sound(desktop, friends):
+    alice, bob = friends
+    bob.post('alice', 'first')
+    first = desktop.wait(lambda one: one['body'] == 'first', 'the notification')
+    assert 'suppress-sound' not in first['hints']
+
+    def follows():
+        bob.post('alice', 'next')
+        return desktop.shown()[-1]['hints'].get('suppress-sound') is True
+
+    wait_for(follows, 'one without a sound')
 
 
 def test_nothing_of_what_is_in_front(desktop, friends, kiths):
@@ -188,6 +203,7 @@ def test_the_buttons(desktop, friends):
     bob.post('alice', 'two')
     shown = desktop.wait(lambda one: one['body'] == 'two', 'the second')
     desktop.say(f'closed {shown["id"]} 2')   # the user does not want it
+    alice.get('/status')
     bob.post('alice', 'three')
     again = desktop.wait(lambda one: one['body'].startswith('2 new'), 'the third')
     assert again['replaces'] == 0
