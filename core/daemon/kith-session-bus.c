@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kith-bus-interfaces.h"
+#include "kith-locale.h"
 #include "kith-log.h"
 #include "kith-session-bus-private.h"
 
@@ -186,8 +187,8 @@ on_activated (GObject *connection, GAsyncResult *result, gpointer data)
     {
       g_dbus_error_strip_remote_error (why);
       error = g_error_new (KITH_ERROR, KITH_ERROR_CONFLICT,
-                           "another kithd has the name %s on the session bus, but does not answer (%s): end it, or give"
-                           " --profile", self->name, why->message);
+                           _("another kithd has the name %s on the session bus, but does not answer (%s): end it, or"
+                             " give --profile"), self->name, why->message);
       settle (self, KITH_BUS_OCCUPIED, error);
     }
   bus_unref (self);
@@ -250,10 +251,8 @@ on_closed (GDBusConnection *connection, gboolean by_peer, const GError *error, g
 {
   KithSessionBus *self = data;
 
-  if (self->funcs == NULL)
-    return;
-  settle (self, KITH_BUS_ALONE, NULL);
-  self->funcs->closed (self->daemon);
+  if (self->funcs != NULL)
+    self->funcs->closed (self->daemon);
 }
 
 static gboolean
@@ -316,9 +315,9 @@ on_connected (GObject *source, GAsyncResult *result, gpointer data)
     {
       self->connection = g_steal_pointer (&connection);
       self->closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
-      take_name (self);
       if (self->api != NULL)
-        kith_session_bus_set_api (self, self->api);
+        kith_bus_status_follow (self);
+      take_name (self);
     }
   bus_unref (self);
 }
