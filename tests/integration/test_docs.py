@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The samples in the documents are taken out of them, built and run."""
 
+import json
 import re
 import shlex
 import shutil
@@ -108,6 +109,18 @@ def test_no_described_setting_is_missing():
     known = {key.get('name') for _, schema in schemas() for key in schema.iter('key')}
     described = set(re.findall(r'^\| `([a-z][a-z0-9-]*)` \|', (DOCS / 'configuration.md').read_text(), re.M))
     assert described and described <= known, described - known
+
+
+def test_every_step_of_a_trace_is_listed():
+    steps = re.findall(r'#define KITH_TRACE_[A-Z]+ "(\w+)"', (TOP / 'core' / 'store' / 'kith-table-trace.h').read_text())
+    line, = (line for line in (DOCS / 'local-api.md').read_text().splitlines() if 'GET /messages/:id/trace' in line)
+    assert len(steps) > 10 and set(steps) <= set(re.findall(r'`(\w+)`', line)), line
+
+
+def test_the_test_that_is_run_alone_is_one():
+    known = {test['name'] for test in json.loads((BUILD / 'meson-info' / 'intro-tests.json').read_text())}
+    names = re.findall(r'meson test -C _build ([a-z][\w-]*)', (DOCS / 'debugging.md').read_text())
+    assert names and set(names) <= known, names
 
 
 def test_links_lead_somewhere():
