@@ -7,6 +7,7 @@
 
 #define HEARTBEAT_MS 25000
 #define MOST_UNANSWERED 2
+#define PROBE_MS 5000
 #define MOST_FRAME 65536
 #define TOPIC "realtime:inbox"
 #define JOIN_REF "1"
@@ -17,7 +18,7 @@ struct _KithSupabaseBell
   gboolean connecting;
   gboolean live;               /* subscribed */
   guint ref;                   /* of our next message */
-  guint heartbeat, retry;      /* timers */
+  guint heartbeat, retry, probe;   /* timers */
   guint unanswered;
   char *token;                 /* with which we joined */
   char *refused;               /* one that the server did not take */
@@ -36,10 +37,9 @@ say (KithSupabase *self, const char *topic, const char *event, JsonObject *paylo
   g_autofree char *ref = g_strdup_printf ("%u", bell->ref++);
   g_autofree char *text = NULL;
   g_autoptr (GBytes) bytes = NULL;
-  gboolean ours = strcmp (topic, TOPIC) == 0;
   JsonArray *frame = json_array_new ();
 
-  if (ours)
+  if (strcmp (topic, TOPIC) == 0)
     json_array_add_string_element (frame, JOIN_REF);
   else
     json_array_add_null_element (frame);
@@ -50,7 +50,9 @@ say (KithSupabase *self, const char *topic, const char *event, JsonObject *paylo
   json_node_take_array (node, frame);
   bytes = kith_json_print (node);
   text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  soup_websocket_connection_send_text (bell->socket, text);
+  /* While it is closing nothing may be sent; that it is closed is said soon. */
+  if (soup_websocket_connection_get_state (bell->socket) == SOUP_WEBSOCKET_STATE_OPEN)
+    soup_websocket_connection_send_text (bell->socket, text);
 }
 
 static JsonObject *
@@ -93,6 +95,24 @@ on_fresh (KithSupabase *self, const char *token, const GError *error, gpointer d
   /* Nothing: when it is another one, kith_supabase_bell_renew () was called. */
 }
 
+static void
+knock (KithSupabase *self)
+{
+  self->bell->unanswered++;
+  say (self, "phoenix", "heartbeat", json_object_new ());
+}
+
+static gboolean
+on_probe (gpointer data)
+{
+  KithSupabase *self = data;
+
+  self->bell->probe = 0;
+  if (self->bell->unanswered > 0)
+    hang_up (self, "it does not answer any more");
+  return G_SOURCE_REMOVE;
+}
+
 static gboolean
 on_heartbeat (gpointer data)
 {
@@ -104,8 +124,7 @@ on_heartbeat (gpointer data)
       hang_up (self, "it does not answer");
       return G_SOURCE_REMOVE;
     }
-  bell->unanswered++;
-  say (self, "phoenix", "heartbeat", json_object_new ());
+  knock (self);
   kith_supabase_session_get_token (self, NULL, on_fresh, NULL);
   return G_SOURCE_CONTINUE;
 }
@@ -116,8 +135,7 @@ kith_supabase_bell_renew (KithSupabase *self, const char *token)
   KithSupabaseBell *bell = self->bell;
   JsonObject *payload;
 
-  if (bell->socket == NULL || soup_websocket_connection_get_state (bell->socket) != SOUP_WEBSOCKET_STATE_OPEN
-      || g_strcmp0 (token, bell->token) == 0)
+  if (bell->socket == NULL || g_strcmp0 (token, bell->token) == 0)
     return;
   g_free (bell->token);
   bell->token = g_strdup (token);
@@ -240,7 +258,8 @@ drop_socket (KithSupabase *self)
 
   bell->live = FALSE;
   kith_host_drop_timer (self->host, bell->heartbeat);
-  bell->heartbeat = 0;
+  kith_host_drop_timer (self->host, bell->probe);
+  bell->heartbeat = bell->probe = 0;
   if (socket == NULL)
     return;
   g_signal_handlers_disconnect_by_data (socket, self);
@@ -313,10 +332,17 @@ kith_supabase_bell_kick (KithSupabase *self)
   kith_supabase_session_get_token (self, bell->refused, on_token, NULL);
 }
 
+/* What connection there was may be dead, which the heartbeats would find out within a minute. */
 void
 kith_supabase_bell_hurry (KithSupabase *self)
 {
-  kith_supabase_retry_now (self, &self->bell->backoff, &self->bell->retry);
+  KithSupabaseBell *bell = self->bell;
+
+  kith_supabase_retry_now (self, &bell->backoff, &bell->retry);
+  if (bell->socket == NULL || bell->probe != 0)
+    return;
+  knock (self);
+  bell->probe = kith_supabase_after (self, PROBE_MS, on_probe, self);
 }
 
 gboolean

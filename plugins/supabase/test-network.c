@@ -157,6 +157,7 @@ count_timers (guint least_ms, guint most_ms)
 #define N_FIRST_RETRIES count_timers (500, 1001)
 #define N_LONG_WAITS count_timers (299000, 302000)
 #define N_REQUESTS count_timers (30000, 30000)
+#define N_PROBES count_timers (5000, 5000)
 #define N_GOOD_BYES count_timers (700, 700)
 
 /* --- the tests */
@@ -226,6 +227,24 @@ test_backoff_begins_anew (Fixture *self, gconstpointer data)
   wait_until (is_state (self, CONNECTED));
 }
 
+/* The bell is kept when it answers, and rung off when it does not. */
+static void
+test_bell_is_probed (Fixture *self, gconstpointer data)
+{
+  fixture_connect (self);
+  wait_until (N_USUAL_POLLS == 1);
+  change_network (FALSE);
+  g_assert_cmpuint (N_PROBES, ==, 1);
+  change_network (FALSE);
+  g_assert_cmpuint (N_PROBES, ==, 1);
+  wait_until (N_PROBES == 0);
+  g_assert_cmpuint (self->server->n_joined, ==, 1);
+  self->server->mute = TRUE;
+  change_network (FALSE);
+  wait_until (self->server->n_joined == 2);
+  g_assert_cmpuint (N_PROBES, ==, 0);
+}
+
 /* Another server is named while a mute one is being told good-bye, whose time is up only later. */
 static void
 test_no_time_for_good_byes (Fixture *self, gconstpointer data)
@@ -252,6 +271,7 @@ add_network_tests (void)
   add_test ("resume-signup", test_resume, "signup");
   add_test ("resume-register", test_resume, "kith_register");
   add_test ("resume-fetch", test_resume, "kith_fetch");
+  add_test ("bell-is-probed", test_bell_is_probed, NULL);
   add_test ("no-time-for-good-byes", test_no_time_for_good_byes, NULL);
   add_test ("backoff-begins-anew", test_backoff_begins_anew, NULL);
 }

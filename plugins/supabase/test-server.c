@@ -266,6 +266,9 @@ on_frame (SoupWebsocketConnection *socket, SoupWebsocketDataType type, GBytes *b
   TestServer *self = data;
   g_autofree char *text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
 
+  if (strstr (text, "heartbeat") != NULL && !self->mute)
+    soup_websocket_connection_send_text (socket, "[null,\"1\",\"phoenix\",\"phx_reply\",{\"status\":\"ok\","
+                                                 "\"response\":{}}]");
   if (strstr (text, "phx_join") == NULL && strstr (text, "\"access_token\"") == NULL)
     return;
   g_assert_nonnull (strstr (text, TEST_SECRET "access"));

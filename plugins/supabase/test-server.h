@@ -37,6 +37,7 @@ typedef struct
   char *peers;          /* of kith_beat; NULL: none */
   SoupWebsocketConnection *bell;
   guint n_joined;
+  gboolean mute;        /* the bell answers no heartbeats */
 } TestServer;
 
 TestServer *test_server_new (void);
