@@ -9,7 +9,7 @@
 #define PAUSE_MAX_S 3600
 
 /* First the bundle alone goes, and the directory says how many prekeys it has; then what it lacks. What was taken out
- * for it goes until it is there: the same keys, for nobody else gets them. */
+ * for it goes until it is there: the same keys, for nobody else gets them; then the bundle is looked at once more. */
 typedef struct
 {
   KithChat *chat;
@@ -103,7 +103,7 @@ on_published (GObject *source, GAsyncResult *result, gpointer data)
     take (office, KEEP - left);
   else if (left < REFILL_BELOW)
     try_later (office); /* one that swallows them is not to have us make them all day */
-  else if (office->publish_again)
+  else if (office->publish_again || given > 0)
     kith_office_publish (office);
   kith_office_unref (office);
 }
@@ -142,7 +142,9 @@ on_batch (gpointer data, const GError *error)
   if (batch->count == 0 && office->bundle != NULL && g_bytes_equal (office->bundle, batch->bundle)
       && office->left >= REFILL_BELOW)
     return;
+  g_clear_pointer (&office->put_bundle, g_bytes_unref);
   office->put_bundle = g_steal_pointer (&batch->bundle);
+  g_clear_pointer (&office->put_prekeys, g_ptr_array_unref);
   office->put_prekeys = g_steal_pointer (&batch->prekeys);
   put (office);
 }
@@ -171,7 +173,7 @@ kith_office_publish (KithOffice *office)
   if (office->publish_timer != 0)
     kith_world_drop_timer (office->owner->chat->world, office->publish_timer);
   office->publish_timer = 0;
-  if (office->put_bundle != NULL)
+  if (office->put_prekeys != NULL && office->put_prekeys->len > 0)
     put (office);
   else
     take (office, 0);
