@@ -33,6 +33,7 @@ typedef struct
   GPtrArray *signs; /* of KithPostSign: copies */
   gboolean look, idle; /* found: the directory is to be asked; nothing waits beyond what goes now */
   gboolean given;      /* found: something goes now */
+  gboolean lost;       /* found: where their mailbox is has to be asked first */
 } Hand;
 
 typedef struct
@@ -175,7 +176,7 @@ fill (Pump *pump, KithDb *db, Hand *hand, GError **error)
 
   guint before = pump->items->len;
 
-  hand->look = hand->given = FALSE;
+  hand->look = hand->given = hand->lost = FALSE;
   hand->idle = TRUE;
   if (!kith_table_people_get (db, hand->person, &person, &failed) || person.state != KITH_PERSON_FRIEND
       || person.blocked || person.has_changed_ik)
@@ -186,9 +187,9 @@ fill (Pump *pump, KithDb *db, Hand *hand, GError **error)
       g_propagate_error (error, failed);
       return FALSE;
     }
-  hand->look = mailbox.uuid == NULL || mailbox.device != person.device
-               || pump->now_ms - mailbox.asked_ms > KITH_POST_REFRESH_MS || mailbox.asked_ms > pump->now_ms;
-  if (mailbox.uuid == NULL || mailbox.device != person.device)
+  hand->lost = mailbox.uuid == NULL || mailbox.device != person.device;
+  hand->look = hand->lost || pump->now_ms - mailbox.asked_ms > KITH_POST_REFRESH_MS || mailbox.asked_ms > pump->now_ms;
+  if (hand->lost)
     return TRUE;
   if (!add_rows (pump, db, &person, mailbox.uuid, error) || !add_signs (pump, hand, &person, mailbox.uuid, error))
     return FALSE;
@@ -427,6 +428,8 @@ look_at_hands (Pump *pump)
 
       if (route == NULL)
         continue;
+      /* Whoever cannot be reached does not stand before the others. */
+      route->later = route->later || hand->lost;
       if (hand->look)
         kith_route_look (route);
       if (hand->idle && route->wanted && !hand->given && route->asked == hand->asked)
@@ -480,7 +483,7 @@ on_pump (gpointer data, const GError *error)
     }
   look_at_hands (pump);
   withdraw (pump);
-  office->again = office->again || pump->full;
+  office->again = office->again || pump->full || pump->hands->len == PEOPLE;
   if (pump->items->len == 0)
     {
       if (office->again)

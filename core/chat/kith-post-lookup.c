@@ -107,8 +107,11 @@ run_listing (KithDb *db, gpointer data, GError **error)
     return kith_chat_is_fine (error, failed);
   if (memcmp (g_bytes_get_data (question->listing->identity_key, NULL), person.ik, 32) == 0)
     {
-      question->found = TRUE;
-      return kith_mailbox_choose (&choice, db, &person, error);
+      if (!kith_mailbox_choose (&choice, db, &person, error)
+          || !kith_table_mailbox_get (db, person.id, question->office->id, &mailbox, error))
+        return FALSE;
+      question->found = mailbox.uuid != NULL && mailbox.device == person.device;
+      return TRUE;
     }
   /* Somebody else's name, until this directory has called our friend so. */
   if (!kith_table_mailbox_get (db, person.id, question->office->id, &mailbox, &failed))
@@ -137,7 +140,7 @@ on_looked (gpointer data, const GError *error)
     kith_outbox_hold (question->chat->outbox, question->person, TRUE);
   if (route == NULL)
     return;
-  route->looking = FALSE;
+  route->looking = route->later = FALSE;
   if (question->found && error == NULL)
     route->look_failures = 0;
   if (error != NULL || question->why != NULL)
@@ -162,6 +165,7 @@ on_listing (GObject *source, GAsyncResult *result, gpointer data)
       if (route != NULL)
         {
           route->looking = FALSE;
+          route->look_wanted = route->wanted;
           kith_info ("no mailbox: %s", error != NULL ? error->message : "the directory gives no valid entry");
           kith_route_ask (route);
         }

@@ -50,7 +50,7 @@ typedef struct
   gint64 person;
   gboolean wanted; /* something waits, and there is no link */
   guint asked;     /* how often it was wanted */
-  gboolean later;  /* their mailbox takes nothing now */
+  gboolean later;  /* their mailbox takes nothing now, or nobody knows it yet */
   GQueue signs;    /* of KithPostSign */
   gboolean looking, look_wanted, claiming, claim_wanted;
   guint look_failures, claim_failures;

@@ -221,6 +221,18 @@ kith_post_add_transport (KithPost *self, KithMailboxTransport *transport)
   kith_post_look (self);
 }
 
+/* Its answers go nowhere any more: who waits for one asks the next transport. */
+static void
+forget_questions (KithPost *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->routes);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    ((KithRoute *)value)->looking = ((KithRoute *)value)->claiming = FALSE;
+}
+
 void
 kith_post_drop_transport (KithPost *self, KithMailboxTransport *transport)
 {
@@ -230,6 +242,7 @@ kith_post_drop_transport (KithPost *self, KithMailboxTransport *transport)
         g_ptr_array_remove_index (self->offices, i);
         break;
       }
+  forget_questions (self);
   kith_post_look (self);
 }
 
@@ -295,6 +308,7 @@ clear_pauses (KithPost *self)
       route->look_failures = route->claim_failures = 0;
       route->look_after_us = route->claim_after_us = 0;
       drop_timer (self, &route->timer);
+      kith_route_ask (route);
     }
 }
 
@@ -412,7 +426,7 @@ kith_post_withdraw (KithPost *self, gint64 person)
   if (route == NULL)
     return;
   g_queue_remove (&self->wanted, route);
-  route->wanted = route->claim_wanted = FALSE;
+  route->wanted = route->claim_wanted = route->later = FALSE;
   route->asked++;
   /* Whoever could not be found may have come to the directory with this link. */
   route->look_wanted = FALSE;

@@ -201,6 +201,13 @@ test_mail_init (TestMail *self)
 }
 
 static void
+on_lookup_cancelled (GCancellable *c, GTask *task)
+{
+  g_task_return_error_if_cancelled (task);
+  g_object_unref (task);
+}
+
+static void
 test_lookup_async (
     KithDirectory *directory, const char *username, GCancellable *c, GAsyncReadyCallback cb, gpointer data)
 {
@@ -212,6 +219,17 @@ test_lookup_async (
   self->server->lookups++;
   if (fails (self, task))
     return;
+  if (self->server->silent)
+    {
+      g_cancellable_connect (c, G_CALLBACK (on_lookup_cancelled), g_steal_pointer (&task), NULL);
+      return;
+    }
+  if (self->server->lookups_to_fail > 0)
+    {
+      self->server->lookups_to_fail--;
+      g_task_return_new_error (task, KITH_ERROR, KITH_ERROR_UNREACHABLE, "not this time");
+      return;
+    }
   if (account == NULL)
     {
       g_task_return_new_error (task, KITH_ERROR, KITH_ERROR_UNKNOWN, "nobody is called %s", username);

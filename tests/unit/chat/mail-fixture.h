@@ -25,6 +25,8 @@ typedef struct
   GPtrArray *accounts;
   gboolean down;        /* answers nobody */
   gboolean lose_answer; /* of the next deposit, which is done */
+  gboolean silent;      /* answers a lookup when it is cancelled */
+  guint lookups_to_fail;
   GArray *fates;        /* of KithDeposit: of the next parcels, instead of what is right */
   guint deposits, parcels, lookups, claims, collects;
   GPtrArray *seen;      /* of char*: "ID HASH" of each parcel that was deposited */
