@@ -45,11 +45,10 @@ take_addresses (KithSupabasePerson *person, GBytes *plain)
     return FALSE;
   for (guint i = 0; i < MIN (json_array_get_length (list), MOST_ADDRESSES); i++)
     {
-      JsonNode *node = json_array_get_element (list, i);
+      const char *address = kith_supabase_get_element (list, i);
 
-      if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING
-          && strlen (json_node_get_string (node)) <= 256)
-        g_strv_builder_add (found, json_node_get_string (node));
+      if (address != NULL && strlen (address) <= 256)
+        g_strv_builder_add (found, address);
     }
   person->said_ms = said_ms;
   g_strfreev (person->addresses);
@@ -209,12 +208,8 @@ static void
 on_granted (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
 {
   Grant *grant = data;
-  GPtrArray *people = kith_supabase_people_get (self);
-  KithSupabasePerson *person = NULL;
+  KithSupabasePerson *person = kith_supabase_people_find_key (self, grant->key);
 
-  for (guint i = 0; i < people->len && person == NULL; i++)
-    if (strcmp (((KithSupabasePerson *) g_ptr_array_index (people, i))->key, grant->key) == 0)
-      person = g_ptr_array_index (people, i);
   if (!self->stopped && person != NULL && answer->status == 404)
     kith_supabase_people_forget (self, person);       /* the account is another one now */
   else if (!self->stopped && person != NULL && answer->error == NULL)
@@ -279,34 +274,29 @@ static void
 grant_on (KithSupabase *self)
 {
   KithSupabaseBeat *b = self->beat;
-  GPtrArray *people = kith_supabase_people_get (self);
 
   while (b->todo->len > 0 && self->ready && !self->leaving && !kith_supabase_is_waiting (self))
     {
       g_autofree char *key = g_ptr_array_steal_index_fast (b->todo, b->todo->len - 1);
+      KithSupabasePerson *person = kith_supabase_people_find_key (self, key);
 
-      for (guint i = 0; i < people->len; i++)
-        {
-          KithSupabasePerson *person = g_ptr_array_index (people, i);
-
-          if (strcmp (person->key, key) != 0)
-            continue;
-          if (look_at (self, person))
-            return;
-          break;
-        }
+      if (person != NULL && look_at (self, person))
+        return;
     }
   g_ptr_array_set_size (b->todo, 0);
   b->granting = FALSE;
   kith_supabase_people_save (self);
 }
 
+/* Having said good-bye, we are not there again. */
 static void
 on_people (KithSupabase *self)
 {
   KithSupabaseBeat *b = self->beat;
   GPtrArray *people = kith_supabase_people_get (self);
 
+  if (self->leaving)
+    return;
   if (!b->beating)
     {
       b->beating = TRUE;

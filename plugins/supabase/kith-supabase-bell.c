@@ -192,15 +192,6 @@ take_frame (KithSupabase *self, const char *topic, const char *event, JsonObject
     hang_up (self, "the channel was closed");
 }
 
-static const char *
-frame_string (JsonArray *frame, guint i)
-{
-  JsonNode *node = json_array_get_element (frame, i);
-
-  return JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node)
-                                                                                          : NULL;
-}
-
 static void
 on_message (SoupWebsocketConnection *socket, SoupWebsocketDataType type, GBytes *message, KithSupabase *self)
 {
@@ -217,8 +208,8 @@ on_message (SoupWebsocketConnection *socket, SoupWebsocketDataType type, GBytes 
       hang_up (self, "what came is no frame of a channel");
       return;
     }
-  topic = frame_string (frame, 2);
-  event = frame_string (frame, 3);
+  topic = kith_supabase_get_element (frame, 2);
+  event = kith_supabase_get_element (frame, 3);
   payload = kith_supabase_get_object (json_array_get_element (frame, 4));
   if (topic == NULL || event == NULL || payload == NULL)
     hang_up (self, "what came is no frame of a channel");

@@ -269,13 +269,14 @@ on_unread (KithBus *bus, KithEvent *event, KithSupabase *self)
   const char *peer = kith_supabase_get_string (data, KITH_KEY_PEER, 64);
   KithFriend *friend = peer != NULL ? kith_host_find_friend (self->host, peer) : NULL;
   Mark *mark = friend != NULL ? get_mark (self, friend) : NULL;
-  gint64 count, own_ms;
+  gint64 count, own_ms, n_read;
 
   if (mark == NULL || !kith_supabase_get_int (data, KITH_KEY_COUNT, 0, G_MAXINT32, &count))
     return;
   own_ms = mark->own_ms;
-  for (guint i = 0; i + count < mark->received.length; i++)
-    own_ms = MAX (own_ms, ((Seen *) g_queue_peek_nth (&mark->received, i))->ts_ms);
+  n_read = (gint64) mark->received.length - count;
+  for (GList *l = mark->received.head; n_read > 0; l = l->next, n_read--)
+    own_ms = MAX (own_ms, ((Seen *) l->data)->ts_ms);
   if (own_ms == mark->own_ms)
     return;
   mark->own_ms = own_ms;

@@ -31,12 +31,6 @@ person_free (gpointer data)
   g_free (person);
 }
 
-char *
-kith_supabase_key_of (KithFriend *friend)
-{
-  return kith_supabase_encode (kith_friend_get_identity_key (friend));
-}
-
 static KithSupabasePerson *
 find_key (KithSupabasePeople *people, const char *key)
 {
@@ -80,28 +74,25 @@ store_key (KithSupabase *self)
   return g_strconcat ("people-", self->config->name, NULL);
 }
 
-static const char *
-element_string (JsonArray *row, guint i)
-{
-  JsonNode *node = json_array_get_element (row, i);
-
-  return JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node)
-                                                                                          : NULL;
-}
-
 static void
 take_row (KithSupabasePeople *people, JsonNode *node)
 {
   JsonArray *row = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  const char *key, *account, *granted;
   KithSupabasePerson *person;
 
-  if (row == NULL || json_array_get_length (row) != 4 || element_string (row, 0) == NULL
-      || element_string (row, 1) == NULL || !g_uuid_string_is_valid (element_string (row, 1)))
+  if (row == NULL || json_array_get_length (row) != 4)
     return;
-  person = add_person (people, element_string (row, 0), element_string (row, 1));
-  if (person == NULL || element_string (row, 2) == NULL)
+  key = kith_supabase_get_element (row, 0);
+  account = kith_supabase_get_element (row, 1);
+  granted = kith_supabase_get_element (row, 2);
+  if (key == NULL || account == NULL || !g_uuid_string_is_valid (account))
     return;
-  person->granted = g_strdup (element_string (row, 2));
+  person = add_person (people, key, account);
+  if (person == NULL || granted == NULL)
+    return;
+  g_free (person->granted);
+  person->granted = g_strdup (granted);
   person->granted_ms = json_array_get_int_element (row, 3);
 }
 
@@ -182,7 +173,7 @@ static gboolean
 look_up (KithSupabase *self, KithFriend *friend)
 {
   KithSupabasePeople *people = self->people;
-  g_autofree char *key = kith_supabase_key_of (friend);
+  g_autofree char *key = kith_supabase_encode (kith_friend_get_identity_key (friend));
   const char *name = kith_friend_get_username (friend);
   g_autofree char *plain = g_strndup (name, strcspn (name, "~"));
   gint64 *now_us;
@@ -299,13 +290,13 @@ KithFriend *
 kith_supabase_people_find_friend (KithSupabase *self, const KithSupabasePerson *person)
 {
   GListModel *friends = kith_host_get_friends (self->host);
+  g_autoptr (GBytes) key = kith_supabase_decode (person->key, 32, 32);
 
-  for (guint i = 0; i < g_list_model_get_n_items (friends); i++)
+  for (guint i = 0; key != NULL && i < g_list_model_get_n_items (friends); i++)
     {
       g_autoptr (KithFriend) friend = g_list_model_get_item (friends, i);
-      g_autofree char *key = kith_supabase_key_of (friend);
 
-      if (strcmp (key, person->key) == 0)
+      if (g_bytes_equal (kith_friend_get_identity_key (friend), key))
         return kith_friend_get_blocked (friend) ? NULL : g_steal_pointer (&friend);
     }
   return NULL;
@@ -322,6 +313,12 @@ kith_supabase_people_find_account (KithSupabase *self, const char *account)
         return person;
     }
   return NULL;
+}
+
+KithSupabasePerson *
+kith_supabase_people_find_key (KithSupabase *self, const char *key)
+{
+  return find_key (self->people, key);
 }
 
 KithSupabasePeople *

@@ -179,7 +179,7 @@ void kith_supabase_people_save (KithSupabase *self);
 /* Transfer full; NULL: no friend, or a blocked one. */
 KithFriend *kith_supabase_people_find_friend (KithSupabase *self, const KithSupabasePerson *person);
 KithSupabasePerson *kith_supabase_people_find_account (KithSupabase *self, const char *account);
-char *kith_supabase_key_of (KithFriend *friend);
+KithSupabasePerson *kith_supabase_people_find_key (KithSupabase *self, const char *key);
 
 /* --- kith-supabase-beat.c: presence and addresses */
 

@@ -35,6 +35,15 @@ kith_supabase_get_string (JsonObject *object, const char *name, gsize most)
 }
 
 const char *
+kith_supabase_get_element (JsonArray *array, guint i)
+{
+  JsonNode *node = json_array_get_element (array, i);
+
+  return JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node)
+                                                                                          : NULL;
+}
+
+const char *
 kith_supabase_get_uuid (JsonObject *object, const char *name)
 {
   const char *text = kith_supabase_get_string (object, name, 36);

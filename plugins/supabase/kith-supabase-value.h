@@ -7,6 +7,7 @@
 JsonObject *kith_supabase_get_object (JsonNode *node);                                  /* none */
 JsonArray *kith_supabase_get_array (JsonObject *object, const char *name);              /* none */
 const char *kith_supabase_get_string (JsonObject *object, const char *name, gsize most);
+const char *kith_supabase_get_element (JsonArray *array, guint i);                      /* a string */
 const char *kith_supabase_get_uuid (JsonObject *object, const char *name);
 gboolean kith_supabase_get_int (JsonObject *object, const char *name, gint64 least, gint64 most, gint64 *value);
 gboolean kith_supabase_get_boolean (JsonObject *object, const char *name);
