@@ -4,31 +4,14 @@
 
 #include "kith-daemon-private.h"
 
-typedef struct
-{
-  KithRequest *request;
-  GCancellable *cancellable;
-} Command;
-
 static void
-on_answer (guint status, GBytes *json, GError *error, const char *const *headers, gpointer data)
+on_answer (guint status, GBytes *json, GError *error, const char *const *headers, gpointer request)
 {
-  Command *command = data;
-
   g_clear_pointer (&json, g_bytes_unref);
-  kith_call_finish (g_steal_pointer (&command->request), error, 204, NULL);
+  kith_call_finish (request, error, 204, NULL);
 }
 
-static void
-command_free (gpointer data)
-{
-  Command *command = data;
-
-  g_object_unref (command->cancellable);
-  g_free (command);
-}
-
-static const KithCaller caller = { on_answer, command_free };
+static const KithCaller caller = { on_answer, NULL };
 
 static void
 post_command (KithRequest *request, gpointer data)
@@ -39,16 +22,11 @@ post_command (KithRequest *request, gpointer data)
   g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (),
                                                      json_object_get_object_member (body, KITH_KEY_DATA));
   g_autofree char *text = json_to_string (node, FALSE);
-  Command *command = g_new0 (Command, 1);
   GError *error = NULL;
 
-  command->request = request;
-  command->cancellable = g_cancellable_new ();
-  if (kith_catalog_command (kith_api_get_catalog (self->api), event, text, strlen (text), 0, command->cancellable,
-                            &caller, command, &error))
-    return;
-  command_free (command);
-  kith_request_fail (request, error);
+  if (!kith_catalog_command (kith_api_get_catalog (self->api), event, text, strlen (text), 0,
+                             kith_request_get_cancellable (request), &caller, request, &error))
+    kith_request_fail (request, error);
 }
 
 static const KithField command_fields[] = {
