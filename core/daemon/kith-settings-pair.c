@@ -9,7 +9,6 @@
 #include <kith/kith.h>
 
 #include "kith-event-private.h"
-#include "kith-locale.h"
 #include "kith-log.h"
 #include "kith-settings.h"
 
@@ -70,7 +69,10 @@ load_file (KithSettingsFile *self)
       return g_steal_pointer (&file);
     }
   if (error->domain != G_KEY_FILE_ERROR)
-    return NULL;
+    {
+      g_clear_pointer (&self->broken, g_free);
+      return NULL;
+    }
   if (g_strcmp0 (self->broken, error->message) != 0)
     kith_warning ("%s is no key file and stays as it is, the settings in force stay, too: %s", self->path,
                   error->message);
@@ -208,21 +210,39 @@ copy (KithSettingsPair *self, const char *key)
 }
 
 static void
-take (KithSettingsPair *self, const char *key, gboolean first)
+take (KithSettingsPair *self, GKeyFile *file, const char *key)
 {
-  g_autoptr (GKeyFile) file = NULL;
-
-  if (g_strcmp0 (key, self->passed) == 0)
-    return;
-  if (self->file != NULL)
-    {
-      file = load_file (self->file);
-      /* What stands before the mistake is better than nothing at the start, but not better than what was. */
-      if (file == NULL && self->file->broken != NULL && !first)
-        return;
-    }
-  if (!is_refused (self, file, key))
+  if (g_strcmp0 (key, self->passed) != 0 && !is_refused (self, file, key))
     copy (self, key);
+}
+
+static void
+take_changed (KithSettingsPair *self, const char *key)
+{
+  g_autoptr (GKeyFile) file = self->file != NULL ? load_file (self->file) : NULL;
+
+  /* What stands before the mistake is not better than what was. */
+  if (self->file != NULL && self->file->broken != NULL)
+    return;
+  take (self, file, key);
+  if (file != NULL)
+    check_names (self, file);
+}
+
+/* What stands before a mistake in the file is better than nothing. */
+static void
+take_all (KithSettingsPair *self)
+{
+  g_autoptr (GKeyFile) file = self->file != NULL ? load_file (self->file) : NULL;
+  g_auto (GStrv) keys = g_settings_schema_list_keys (self->schema);
+
+  for (char **key = keys; *key != NULL; key++)
+    {
+      /* GSettings speaks up only for keys that were read since somebody listens. */
+      g_variant_unref (g_settings_get_value (self->raw, *key));
+      g_variant_unref (g_settings_get_value (self->good, *key));
+      take (self, file, *key);
+    }
   if (file != NULL)
     check_names (self, file);
 }
@@ -230,7 +250,7 @@ take (KithSettingsPair *self, const char *key, gboolean first)
 static void
 on_raw_changed (GSettings *raw, const char *key, gpointer data)
 {
-  take (data, key, FALSE);
+  take_changed (data, key);
 }
 
 /* Somebody of the house, or a plugin, has written. */
@@ -251,27 +271,30 @@ on_good_changed (GSettings *good, const char *key, gpointer data)
 gboolean
 kith_settings_pair_write (KithSettingsPair *self, const char *key, GVariant *value, GError **error)
 {
-  if (self->file != NULL)
-    {
-      g_autoptr (GKeyFile) file = load_file (self->file);
+  g_autofree char *fault = value != NULL ? find_fault (self, key, value) : NULL;
+  g_autoptr (GKeyFile) file = self->file != NULL ? load_file (self->file) : NULL;
 
-      /* GSettings would write what it has understood over what it has not. */
-      if (file == NULL && self->file->broken != NULL)
-        {
-          g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED, _("%s is no key file, repair it first: %s"),
-                       self->file->path, self->file->broken);
-          return FALSE;
-        }
+  if (fault != NULL)
+    {
+      g_set_error (error, KITH_ERROR, KITH_ERROR_INVALID, "the setting %s cannot be that: %s", key, fault);
+      return FALSE;
+    }
+  /* GSettings would write what it has understood over what it has not. */
+  if (self->file != NULL && self->file->broken != NULL)
+    {
+      g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED, "%s is no key file, repair it first: %s", self->file->path,
+                   self->file->broken);
+      return FALSE;
     }
   if (!g_settings_is_writable (self->raw, key)
       || (value != NULL && !g_settings_set_value (self->raw, key, value)))
     {
-      g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED, _("the setting %s cannot be written"), key);
+      g_set_error (error, KITH_ERROR, KITH_ERROR_REFUSED, "the setting %s cannot be written", key);
       return FALSE;
     }
   if (value == NULL)
     g_settings_reset (self->raw, key);
-  take (self, key, FALSE);
+  take_changed (self, key);
   return TRUE;
 }
 
@@ -282,7 +305,6 @@ kith_settings_pair_new (GSettingsSchema *schema, const char *path, GSettingsBack
                         KithSettingsFile *file, const char *name, const char *passed)
 {
   KithSettingsPair *self = g_new0 (KithSettingsPair, 1);
-  g_auto (GStrv) keys = g_settings_schema_list_keys (schema);
 
   self->schema = g_settings_schema_ref (schema);
   self->path = g_strdup (g_settings_schema_get_path (schema) != NULL ? g_settings_schema_get_path (schema) : path);
@@ -296,13 +318,7 @@ kith_settings_pair_new (GSettingsSchema *schema, const char *path, GSettingsBack
   self->refused = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_signal_connect (self->raw, "changed", G_CALLBACK (on_raw_changed), self);
   g_signal_connect (self->good, "changed", G_CALLBACK (on_good_changed), self);
-  /* GSettings speaks up only for keys that were read since somebody listens. */
-  for (char **key = keys; *key != NULL; key++)
-    {
-      g_variant_unref (g_settings_get_value (self->raw, *key));
-      g_variant_unref (g_settings_get_value (self->good, *key));
-      take (self, *key, TRUE);
-    }
+  take_all (self);
   return self;
 }
 

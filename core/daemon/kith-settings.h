@@ -24,7 +24,7 @@ GSettings    *kith_settings_open_plugin  (KithSettings *self, const char *plugin
 char         *kith_settings_dup_username (KithSettings *self, GError **error);
 /* full; "key" or "PLUGIN.key": what is in force */
 GSettings    *kith_settings_find         (KithSettings *self, const char *name, const char **key, GError **error);
-/* Where it lasts; NULL: the default. UNKNOWN, REFUSED. */
+/* Where it lasts; NULL: the default. UNKNOWN, INVALID, REFUSED. */
 gboolean      kith_settings_write        (KithSettings *self, const char *name, GVariant *value, GError **error);
 typedef void (*KithSettingsEachFunc) (const char *name, GSettings *settings, GSettingsSchemaKey *key, gpointer data);
 void          kith_settings_each         (KithSettings *self, KithSettingsEachFunc func, gpointer data);

@@ -145,3 +145,5 @@ def test_programs_are_answered_in_english(pair, german):
     bob.start(**german)
     assert bob.ready_line.startswith('ready api=')
     assert bob.refused('GET', '/messages?peer=nobody', status=404).json == alice.refused('GET', '/messages?peer=nobody', status=404).json
+    bob.config.write_text('nonsense\n')
+    bob.refused('PUT', '/admin/settings/frames-burst', {'value': '5'}, status=403, names='is no key file', unix=True)

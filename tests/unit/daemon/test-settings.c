@@ -110,6 +110,16 @@ test_live (Fixture *f, gconstpointer data)
 }
 
 static void
+assert_not_written (Fixture *f, const char *key, GVariant *value)
+{
+  g_autoptr (GVariant) kept = g_variant_ref_sink (value);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (kith_settings_write (f->settings, key, kept, &error));
+  g_assert_error (error, KITH_ERROR, KITH_ERROR_INVALID);
+}
+
+static void
 test_refused (Fixture *f, gconstpointer data)
 {
   GSettings *main = kith_settings_get_main (f->settings);
@@ -119,6 +129,10 @@ test_refused (Fixture *f, gconstpointer data)
   g_settings_set_uint (f->elsewhere, "max-websockets", 9);
   g_settings_set_string (f->elsewhere, "username", "alice");
   g_string_truncate (f->log, 0);
+  assert_not_written (f, "max-websockets", g_variant_new_uint32 (0));
+  assert_not_written (f, "max-websockets", g_variant_new_string ("9"));
+  assert_not_written (f, "username", g_variant_new_string ("Alice Cooper"));
+  assert_log (f, "");
   write_raw ("max-websockets", g_variant_new_uint32 (0));
   write_raw ("max-websockets", g_variant_new_uint32 (0));
   assert_log (f, "the setting max-websockets=0 is refused, 9 stays: it is out of range: "
