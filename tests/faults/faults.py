@@ -135,9 +135,12 @@ def refused(stand, who, status):
 
 def give_room(place, mib):
     """So much more than what is there already may be stored in this tmpfs."""
-    now = os.statvfs(place)
-    size = (now.f_blocks - now.f_bfree) * now.f_frsize + (mib << 20)
-    subprocess.run(['mount', '-o', f'remount,size={size}', str(place)], check=True)
+    def remounted():   # refused if meanwhile more than that is there
+        now = os.statvfs(place)
+        size = (now.f_blocks - now.f_bfree) * now.f_frsize + (mib << 20)
+        return subprocess.run(['mount', '-o', f'remount,size={size}', str(place)], stderr=subprocess.DEVNULL).returncode == 0
+
+    wait_for(remounted, f'{mib} MiB of room')
 
 
 def tmpfs_full(stand):
@@ -147,8 +150,8 @@ def tmpfs_full(stand):
     stand.mount(place, '-t', 'tmpfs', '-o', 'size=64m,mode=700', 'none')
     alice, bob = stand.person('alice', data=place), stand.person('bob')
     stand.begin(alice, bob, 0.002)
-    give_room(place, 1)
     for step in range(1, 4):
+        give_room(place, 1)
         refused(stand, alice, 507)
         # It comes and goes while small things still find room.
         wait_for(lambda: alice.get('/status')['store']['disk_full'], 'the full disk in /status')
@@ -157,10 +160,10 @@ def tmpfs_full(stand):
         if step == 2:   # the same over a start
             alice.kill()
             alice.start()
-        give_room(place, 64 if step == 3 else 1)
+        give_room(place, 64)   # enough for all that bob has waiting too
         stand.ledger.moves()
+        wait_for(lambda: not alice.get('/status')['store']['disk_full'], 'the disk to have room')
         stand.rounds += 1
-    wait_for(lambda: not alice.get('/status')['store']['disk_full'], 'the disk to have room')
 
 
 def file_size_limit(stand):
