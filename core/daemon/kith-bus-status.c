@@ -15,12 +15,16 @@ static const char *
 get_health (KithSessionBus *self)
 {
   const char *trouble;
+  KithStore *store;
 
   if (self->api == NULL || !self->ready)
     return "starting";
-  trouble = kith_store_get_message (kith_api_get_rooms (self->api)->store);
+  store = kith_api_get_rooms (self->api)->store;
+  trouble = kith_store_get_message (store);
   if (trouble == NULL)
     trouble = kith_api_get_trouble (self->api);
+  if (trouble == NULL && kith_store_is_disk_full (store))
+    return "the disk is full: nothing is stored until there is room";
   return trouble != NULL ? trouble : "ok";
 }
 
@@ -136,7 +140,7 @@ on_event (KithBus *bus, KithEvent *event, KithSessionBus *self)
 }
 
 static void
-on_status (GObject *chat, GParamSpec *spec, KithSessionBus *self)
+on_notify (GObject *room, GParamSpec *spec, KithSessionBus *self)
 {
   kith_session_bus_look (self);
 }
@@ -157,7 +161,8 @@ kith_bus_status_follow (KithSessionBus *self)
   on_look (self);
   for (guint i = 0; i < G_N_ELEMENTS (events); i++)
     g_signal_connect (rooms->bus, events[i], G_CALLBACK (on_event), self);
-  g_signal_connect (rooms->chat, "notify::status", G_CALLBACK (on_status), self);
+  g_signal_connect (rooms->chat, "notify::status", G_CALLBACK (on_notify), self);
+  g_signal_connect (rooms->store, "notify::disk-full", G_CALLBACK (on_notify), self);
   g_signal_connect (rooms->chat, "connection", G_CALLBACK (on_connection), self);
 }
 
@@ -171,6 +176,7 @@ kith_bus_status_stop (KithSessionBus *self)
 
       g_signal_handlers_disconnect_by_data (rooms->bus, self);
       g_signal_handlers_disconnect_by_data (rooms->chat, self);
+      g_signal_handlers_disconnect_by_data (rooms->store, self);
     }
   for (guint i = 0; i < G_N_ELEMENTS (self->shown); i++)
     g_clear_pointer (&self->shown[i], g_variant_unref);

@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import resource
 import socket
 import subprocess
 from pathlib import Path
@@ -56,6 +57,19 @@ def test_it_says_how_it_is(bus, desk, kiths):
     assert all('Version' not in change for change in client.changes)
     with pytest.raises(GLib.Error):
         client.call(PROPERTIES, 'Set', GLib.Variant('(ssv)', (INTERFACE, 'Status', GLib.Variant('s', 'busy'))))
+
+
+def test_a_full_disk_is_told_and_room_too(bus, desk, kiths):
+    """A file that may not be written is a full disk."""
+    alice, _ = meet(desk(), kiths('bob'))
+    client = Client(bus).watch()
+    usual = resource.prlimit(alice.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(alice.process.pid, resource.RLIMIT_FSIZE, (0, usual[1]))
+    alice.refused('POST', '/messages', {'to': 'bob', 'text': 'no room'}, status=507)
+    wait_for(lambda: any('disk is full' in change.get('Health', '') for change in list(client.changes)), 'the disk in Health')
+    resource.prlimit(alice.process.pid, resource.RLIMIT_FSIZE, usual)
+    alice.post('bob', 'room again')
+    client.wait_change('Health', 'ok')
 
 
 def test_no_word_of_a_message_on_the_bus(bus, desk, kiths, tmp_path):
