@@ -232,7 +232,10 @@ put_up (KithNoticeBoard *self)
       else if (fold (self, entry))
         folded = TRUE;
       else if (kith_notifier_can_show (self->notifier, entry->id) && !look_up (self, entry))
-        show (self, entry);
+        {
+          folded |= entry->folded;
+          show (self, entry);
+        }
     }
   if (next_us != G_MAXINT64)
     set_timer (self, next_us - now_us);
@@ -510,8 +513,12 @@ kith_notice_board_refresh (KithNoticeBoard *self)
 
   for (guint i = self->entries->len; i > 0; i--)
     {
-      KithNoticeEntry *entry = g_ptr_array_index (self->entries, MIN (i, self->entries->len) - 1);
+      KithNoticeEntry *entry;
 
+      /* The last of the folded takes the one for all others with it. */
+      if (i > self->entries->len)
+        continue;
+      entry = g_ptr_array_index (self->entries, i - 1);
       if (entry->request && only_friends)
         drop (self, entry);
       else if (entry->shown)

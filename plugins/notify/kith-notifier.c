@@ -91,7 +91,7 @@ on_appeared (GDBusConnection *bus, const char *name, const char *owner, gpointer
   self->way->appeared (self);
 }
 
-/* A new one knows nothing of the old one's notifications. */
+/* A new one knows nothing of the old one's notifications, unless they stay. */
 static void
 on_vanished (GDBusConnection *bus, const char *name, gpointer data)
 {
@@ -101,7 +101,11 @@ on_vanished (GDBusConnection *bus, const char *name, gpointer data)
 
   g_hash_table_iter_init (&iter, self->slots);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &slot))
-    slot->number = 0;
+    {
+      if (slot->number != 0 && !self->way->stays)
+        self->funcs->closed (slot->id, self->data);
+      slot->number = 0;
+    }
   self->held = FALSE;
   self->known = FALSE;
 }

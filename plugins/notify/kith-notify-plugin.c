@@ -197,6 +197,7 @@ kith_notify_plugin_deactivate_async (KithPlugin *plugin, GCancellable *cancellab
   GTask *task = g_task_new (plugin, cancellable, callback, user_data);
 
   g_signal_handlers_disconnect_by_data (kith_host_get_bus (kith_plugin_get_host (plugin)), self);
+  g_signal_handlers_disconnect_by_data (kith_plugin_get_host (plugin), self);
   g_signal_handlers_disconnect_by_data (kith_host_get_settings (kith_plugin_get_host (plugin)), self);
   kith_notice_board_clear (self->board, g_task_new (NULL, NULL, on_cleared, task));
 }

@@ -292,6 +292,42 @@ def test_many_conversations_share_one(desktop, friends, kiths):
     wait_for(lambda: more[-1]['id'] in desktop.closed(), 'the common one to go')
 
 
+def test_a_folded_request_goes(desktop, friends, kiths):
+    """It is the last one that the common notification speaks of, and goes with it."""
+    alice, bob = friends
+    others = [kiths(f'friend{n}') for n in range(8)] + [bob]
+    for other in others[:-1]:
+        befriend(alice, other)
+    for other in others:
+        other.post('alice', 'hello')
+    wait_for(lambda: [one for one in desktop.shown('Kith') if one['body'] == 'New messages in 1 more conversation'], 'the common one')
+    stranger(kiths, alice, 'dave', 'may I?')
+    wait_for(lambda: [one for one in desktop.shown('Kith') if one['body'] == 'New messages in 2 more conversations'], 'the request in it')
+    window = alice.window()
+    for other in others:
+        window.send('mark_read', peer=other.username, msg_id=alice.history(other.username)['messages'][-1]['msg_id'])
+    common = desktop.wait(lambda one: one['body'] == 'New messages in 1 more conversation', 'the request alone in it')
+    alice.ctl('config', 'set', 'notify.only-friends', 'true')
+    wait_for(lambda: common['id'] in desktop.closed(), 'the common one to go')
+    # With a server that has forgotten all of them there is room again.
+    alice.ctl('config', 'reset', 'notify.only-friends')
+    for other in others:
+        other.post('alice', 'again')
+    common = wait_for(lambda: [one for one in desktop.shown('Kith') if one['id'] != common['id']], 'another common one')[0]
+    assert common['body'] == 'New messages in 1 more conversation'
+
+    def alone():
+        return {one['title'] for one in desktop.shown() if one['body'] == 'again'}
+
+    wait_for(lambda: len(alone()) == 8, 'the others to have one of their own')
+    folded = next(other for other in others if other.username not in alone())
+    assert not complaints(alice)
+    desktop.kill()
+    desktop.start()
+    folded.post('alice', 'and again')
+    wait_for(lambda: desktop.shown(folded.username), 'the one that had none of its own')
+
+
 def test_a_server_that_never_answers(desktop, friends):
     alice, bob = friends
     bob.post('alice', 'first')
