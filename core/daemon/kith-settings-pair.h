@@ -29,8 +29,8 @@ GSettings        *kith_settings_pair_open     (KithSettingsPair *self);
 GSettingsSchema  *kith_settings_pair_schema   (KithSettingsPair *self);   /* none */
 const char       *kith_settings_pair_passed   (KithSettingsPair *self);   /* none, nullable */
 void              kith_settings_pair_pass     (KithSettingsPair *self, GVariant *value);
-/* Where it lasts. NULL: the default. INVALID: it cannot be. REFUSED: the administrator has locked it, or the file cannot
- * be written. */
+/* Where it lasts. NULL: the default. INVALID: it cannot be. REFUSED: the administrator has locked it, or the file
+ * cannot be written. */
 gboolean          kith_settings_pair_write    (KithSettingsPair *self, const char *key, GVariant *value,
                                                GError **error);
 

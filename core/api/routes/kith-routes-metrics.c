@@ -108,6 +108,25 @@ typedef struct
   gsize offset;
 } TrafficFamily;
 
+/* traffic: of structs that begin with the name of their transport. */
+static void
+add_traffic (Metrics *metrics, const TrafficFamily *families, guint n_families, GArray *traffic)
+{
+  for (guint f = 0; f < n_families; f++)
+    for (guint i = 0; i < traffic->len; i++)
+      {
+        const char *one = traffic->data + i * g_array_get_element_size (traffic);
+
+        begin (metrics, families[f].name, "counter", families[f].help);
+        g_string_append_printf (metrics->text, "%s{transport=\"%s\"} %" G_GUINT64_FORMAT "\n", families[f].name,
+                                G_STRUCT_MEMBER (const char *, one, 0),
+                                G_STRUCT_MEMBER (guint64, one, families[f].offset));
+      }
+}
+
+G_STATIC_ASSERT (G_STRUCT_OFFSET (KithLinkTraffic, transport) == 0);
+G_STATIC_ASSERT (G_STRUCT_OFFSET (KithMailTraffic, transport) == 0);
+
 static void
 add_links (Metrics *metrics, KithChat *chat)
 {
@@ -128,24 +147,10 @@ add_links (Metrics *metrics, KithChat *chat)
   add (metrics, "kith_link_refused_total", "Streams over a limit.", counts.refused);
   add (metrics, "kith_link_failed_total", "Handshakes that failed.", counts.failed);
   add (metrics, "kith_link_overloaded_total", "Links that were closed because they asked too much.", counts.overloaded);
-  for (guint f = 0; f < G_N_ELEMENTS (families); f++)
-    for (guint i = 0; i < traffic->len; i++)
-      {
-        const KithLinkTraffic *one = &g_array_index (traffic, KithLinkTraffic, i);
-
-        begin (metrics, families[f].name, "counter", families[f].help);
-        g_string_append_printf (metrics->text, "%s{transport=\"%s\"} %" G_GUINT64_FORMAT "\n", families[f].name,
-                                one->transport, G_STRUCT_MEMBER (guint64, one, families[f].offset));
-      }
+  add_traffic (metrics, families, G_N_ELEMENTS (families), traffic);
 }
 
 /* --- the mailboxes */
-
-typedef struct
-{
-  const char *name, *help;
-  gsize offset;
-} MailFamily;
 
 static void
 collect_mail (const KithMailTraffic *traffic, gpointer data)
@@ -156,25 +161,16 @@ collect_mail (const KithMailTraffic *traffic, gpointer data)
 static void
 add_mail (Metrics *metrics, KithChat *chat)
 {
-  static const MailFamily families[] = {
+  static const TrafficFamily families[] = {
     { "kith_mailbox_received_parcels_total", "Envelopes that came.", G_STRUCT_OFFSET (KithMailTraffic, parcels_in) },
     { "kith_mailbox_received_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_in) },
     { "kith_mailbox_sent_parcels_total", "Envelopes that went.", G_STRUCT_OFFSET (KithMailTraffic, parcels_out) },
     { "kith_mailbox_sent_bytes_total", "Their bytes, sealed.", G_STRUCT_OFFSET (KithMailTraffic, bytes_out) },
   };
-
   g_autoptr (GArray) traffic = g_array_new (FALSE, FALSE, sizeof (KithMailTraffic));
 
   kith_chat_foreach_mail_traffic (chat, collect_mail, traffic);
-  for (guint f = 0; f < G_N_ELEMENTS (families); f++)
-    for (guint i = 0; i < traffic->len; i++)
-      {
-        const KithMailTraffic *one = &g_array_index (traffic, KithMailTraffic, i);
-
-        begin (metrics, families[f].name, "counter", families[f].help);
-        g_string_append_printf (metrics->text, "%s{transport=\"%s\"} %" G_GUINT64_FORMAT "\n", families[f].name,
-                                one->transport, G_STRUCT_MEMBER (guint64, one, families[f].offset));
-      }
+  add_traffic (metrics, families, G_N_ELEMENTS (families), traffic);
 }
 
 /* --- the plugins */
