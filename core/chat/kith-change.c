@@ -2,7 +2,8 @@
 #include "kith-chat-people-private.h"
 #include "kith-journal.h"
 #include "kith-json-writer.h"
-#include "kith-post.h"
+#include "kith-outbox.h"
+#include "kith-quarantine.h"
 
 KithChange *
 kith_change_new (
@@ -104,8 +105,10 @@ on_change (gpointer data, const GError *error)
   else
     kith_chat_people_update (chat, &change->row);
   kith_after_apply (change->after, chat);
+  if (change->identity_changed || change->gone || change->row.state != KITH_PERSON_FRIEND)
+    kith_quarantine_forget (chat->quarantine, change->row.id);
   if (change->identity_changed || change->gone || change->row.state != KITH_PERSON_FRIEND || change->row.blocked)
-    kith_post_forget (chat->post, change->row.id);
+    kith_outbox_forget (chat->outbox, change->row.id);
   if (!change->gone)
     kith_outbox_hold (chat->outbox, change->row.id, change->row.has_changed_ik);
   if (change->kick)

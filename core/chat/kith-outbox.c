@@ -340,6 +340,16 @@ kith_outbox_hold (KithOutbox *self, gint64 person, gboolean hold)
 }
 
 void
+kith_outbox_forget (KithOutbox *self, gint64 person)
+{
+  KithBox *box = g_hash_table_lookup (self->boxes, &person);
+
+  if (box != NULL)
+    kith_box_withdraw (box);
+  kith_post_forget (self->chat->post, person);
+}
+
+void
 kith_outbox_up (KithOutbox *self, KithPerson *person, KithLink *link)
 {
   KithBox *box = kith_outbox_get_box (self, person->row.id);

@@ -31,6 +31,8 @@ void kith_outbox_append (KithOutbox *self, gint64 person, gint64 position, GByte
 void kith_outbox_renew (KithOutbox *self, gint64 person);
 /* Nothing goes to them before the user has decided which identity is theirs; or all goes on. */
 void kith_outbox_hold (KithOutbox *self, gint64 person, gboolean hold);
+/* They are no friend any more, are blocked, or somebody else's identity was accepted: nothing goes to their mailbox. */
+void kith_outbox_forget (KithOutbox *self, gint64 person);
 /* They gave a sign of life: what they had refused is tried again. */
 void kith_outbox_sign (KithOutbox *self, KithPerson *person);
 

@@ -311,6 +311,8 @@ on_tried (gpointer data, const GError *error)
   Ward *ward = find_ward (round);
   guint before;
 
+  if (error == NULL && !round->arrival.chat->stopped)
+    kith_after_apply (round->arrival.after, round->arrival.chat);
   if (ward == NULL)
     return;
   ward->busy = FALSE;
@@ -322,7 +324,6 @@ on_tried (gpointer data, const GError *error)
     }
   if (!round->end)
     {
-      kith_after_apply (round->arrival.after, round->arrival.chat);
       start (ward, round->tried, run_try, on_tried);
       return;
     }
@@ -362,9 +363,12 @@ on_timer (gpointer data)
 
   ward->timer = 0;
   if (ward->busy)
-    ward->again = TRUE;
-  else
-    start (ward, 0, run_try, on_tried);
+    {
+      ward->again = TRUE;
+      return G_SOURCE_REMOVE;
+    }
+  ward->again = FALSE;
+  start (ward, 0, run_try, on_tried);
   return G_SOURCE_REMOVE;
 }
 
@@ -398,6 +402,15 @@ kith_quarantine_look (KithQuarantine *self, gint64 person)
 
   if (ward != NULL)
     begin_soon (ward);
+}
+
+void
+kith_quarantine_forget (KithQuarantine *self, gint64 person)
+{
+  gboolean any = kith_quarantine_count (self, person) > 0;
+
+  if (g_hash_table_remove (self->wards, &person) && any)
+    tell (self, person, 0);
 }
 
 void

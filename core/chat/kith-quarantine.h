@@ -21,6 +21,8 @@ gboolean kith_quarantine_any (KithQuarantine *self);
 guint kith_quarantine_count (KithQuarantine *self, gint64 person);
 /* There is another session with them, or a content of theirs was read after one was asked for. */
 void kith_quarantine_look (KithQuarantine *self, gint64 person);
+/* They are no friend any more, or have another identity: nothing of theirs is kept since a job. */
+void kith_quarantine_forget (KithQuarantine *self, gint64 person);
 /* A session was begun with the bundle that was claimed for healing. */
 void kith_quarantine_healed (KithQuarantine *self, gint64 person);
 
