@@ -15,8 +15,8 @@
 typedef struct
 {
   KithChat *chat;
-  KithBox *box;
-  gint64 from;
+  KithBox *box; /* boxes stay as long as the chat */
+  gint64 from, to;
 } Again;
 
 void
@@ -60,16 +60,35 @@ begin (KithBox *box)
   kith_post_want (box->owner->chat->post, box->person);
 }
 
+static gboolean on_timer (gpointer data);
+
+static void
+wait_for_link (KithBox *box)
+{
+  box->post_timer = kith_world_add_timer (box->owner->chat->world, LINK_MS, on_timer, box, NULL);
+}
+
 static void
 on_again (gpointer data, const GError *error)
 {
   Again *again = data;
+  KithBox *box = again->box;
 
-  again->box->preparing = FALSE;
+  box->preparing = FALSE;
+  if (again->chat->stopped)
+    return;
   if (error != NULL)
-    kith_warning ("cannot prepare for the mailbox what may have been delivered: %s", error->message);
-  if (again->box->flight == NULL && !again->chat->stopped)
-    begin (again->box);
+    {
+      kith_warning ("cannot prepare for the mailbox what may have been delivered: %s", error->message);
+      kith_box_note_unanswered (box, again->from);
+      kith_box_note_unanswered (box, again->to);
+    }
+  if (box->flight != NULL)
+    return;
+  if (error == NULL)
+    begin (box);
+  else if (box->post_timer == 0)
+    wait_for_link (box);
 }
 
 static void
@@ -87,6 +106,7 @@ prepare (KithBox *box)
   again->chat = g_object_ref (box->owner->chat);
   again->box = box;
   again->from = box->unanswered_from;
+  again->to = box->unanswered_to;
   box->unanswered_from = box->unanswered_to = 0;
   kith_store_submit (again->chat->store, KITH_LANE_FRONT, run_again, on_again, again, again_free);
 }
@@ -120,7 +140,7 @@ kith_box_consider (KithBox *box)
   else if (kith_links_may_come (chat->links, person))
     {
       kith_links_want (chat->links, person);
-      box->post_timer = kith_world_add_timer (chat->world, LINK_MS, on_timer, box, NULL);
+      wait_for_link (box);
     }
   else
     prepare (box);
