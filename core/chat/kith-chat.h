@@ -212,7 +212,7 @@ gboolean kith_chat_is_connected (KithChat *self, const char *transport); /* is t
 GBytes *kith_chat_print_connections (KithChat *self); /* full; GET /connection */
 void        kith_chat_offer_address   (KithChat *self, KithFriend *of, const char *address, guint lease_s);
 GStrv kith_chat_dup_addresses (KithChat *self);  /* full; ours */
-/* See kith_links_network_changed(). */
+/* See kith_links_network_changed() and kith_post_wake(). */
 void kith_chat_network_changed (KithChat *self);
 
 /* --- presence */

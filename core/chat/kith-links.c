@@ -580,11 +580,4 @@ kith_links_network_changed (KithLinks *self)
         kith_link_probe (line->link);
     }
   kith_dialler_network_changed (self->dialler);
-  for (guint i = 0; i < self->carriers->len; i++)
-    {
-      KithTransport *transport = ((KithCarrier *) g_ptr_array_index (self->carriers, i))->transport;
-
-      if (KITH_IS_MAILBOX_TRANSPORT (transport))
-        kith_mailbox_transport_collect (KITH_MAILBOX_TRANSPORT (transport));
-    }
 }

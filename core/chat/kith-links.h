@@ -64,8 +64,7 @@ gboolean kith_links_may_come (
 void        kith_links_learn         (KithLinks *self, KithPerson *person, const char *address, guint lease_s);
 void kith_links_person_changed (KithLinks *self,
                                 KithPerson *person); /* became a friend, was removed, blocked: links follow */
-/* Addresses and streams may be gone: every link is asked whether it lives, everybody else is dialled, mailboxes are
- * collected. */
+/* Addresses and streams may be gone: every link is asked whether it lives, everybody else is dialled. */
 void        kith_links_network_changed (KithLinks *self);
 gboolean kith_links_send_ephemeral (KithLinks *self, KithPerson *person, const char *kind, JsonObject *data /* full */);
 gboolean kith_links_is_connected (KithLinks *self, const char *transport);
