@@ -284,12 +284,14 @@ on_waiting (gpointer data, const GError *error)
 {
   Waiting *waiting = data;
 
+  if (waiting->chat->stopped)
+    return;
   if (error != NULL)
     {
       kith_warning ("cannot see what waits for mailboxes: %s", error->message);
       return;
     }
-  for (guint i = 0; i < waiting->people->len && !waiting->chat->stopped; i++)
+  for (guint i = 0; i < waiting->people->len; i++)
     kith_box_consider (kith_outbox_get_box (waiting->chat->outbox, g_array_index (waiting->people, gint64, i)));
 }
 
