@@ -431,3 +431,70 @@ side_look_up (Side *side, const char *username)
   wait_clear (&wait);
   return name;
 }
+
+/* --- two sides */
+
+void
+post_set_up (Post *post, gconstpointer data)
+{
+  net_set_up (&post->net, NULL);
+  post->server = server_new (&post->net);
+  post->alice = net_add (&post->net, "alice");
+  post->bob = net_add (&post->net, "bob");
+  side_cut (post->alice);
+  side_cut (post->bob);
+  post->alice->unreachable = post->bob->unreachable = TRUE;
+  post->a = side_open_mail (post->alice, post->server);
+  post->b = side_open_mail (post->bob, post->server);
+  net_wait (&post->net, server_find (post->server, "alice")->prekeys->len >= 100);
+  net_wait (&post->net, server_find (post->server, "bob")->prekeys->len >= 100);
+}
+
+void
+post_tear_down (Post *post, gconstpointer data)
+{
+  side_stop (post->alice);
+  side_stop (post->bob);
+  g_clear_object (&post->a);
+  g_clear_object (&post->b);
+  net_tear_down (&post->net, NULL);
+  server_free (post->server);
+}
+
+guint
+post_letters (Post *post, const char *who)
+{
+  return server_find (post->server, who)->letters.length;
+}
+
+void
+post_befriend (Post *post)
+{
+  g_free (side_look_up (post->alice, "bob"));
+  g_free (side_look_up (post->bob, "alice"));
+  net_wait (&post->net, post_letters (post, "alice") > 0 && post_letters (post, "bob") > 0);
+  side_collect (post->alice, post->a, post->server);
+  side_collect (post->bob, post->b, post->server);
+}
+
+static gint64
+waiting (Side *side)
+{
+  return side_query (side, "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM receipt)");
+}
+
+void
+post_exchange (Post *post)
+{
+  mail_wait (post, waiting (post->alice) == 0 && waiting (post->bob) == 0);
+}
+
+void
+post_restart (Post *post, Side *side, KithMailboxTransport **mail)
+{
+  side_stop (side);
+  g_clear_object (mail);
+  side_start (side);
+  side_cut (side);
+  *mail = side_open_mail (side, post->server);
+}

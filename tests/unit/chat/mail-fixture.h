@@ -47,3 +47,32 @@ KithFate side_collect (Side *side, KithMailboxTransport *mail, Server *server);
 gboolean side_take (Side *side, KithMailboxTransport *mail, const Letter *letter, KithFate *fate, GError **error);
 /* Adds somebody by the directory; the local name. */
 char *side_look_up (Side *side, const char *username);
+
+/* Two friends who have only mailboxes to reach each other. */
+typedef struct
+{
+  Net net;
+  Server *server;
+  Side *alice, *bob;
+  KithMailboxTransport *a, *b;
+} Post;
+
+void post_set_up (Post *post, gconstpointer data);
+void post_tear_down (Post *post, gconstpointer data);
+guint post_letters (Post *post, const char *who); /* how many lie in that mailbox */
+void post_befriend (Post *post);                  /* both have added each other, by name */
+void post_exchange (Post *post);                  /* until nobody waits for anything */
+void post_restart (Post *post, Side *side, KithMailboxTransport **mail);
+
+/* Both look into their mailboxes until the condition holds. */
+#define mail_wait(post, condition)                                                                                     \
+  G_STMT_START                                                                                                         \
+  {                                                                                                                    \
+    while (!(condition))                                                                                               \
+      {                                                                                                                \
+        g_main_context_iteration ((post)->net.context, TRUE);                                                          \
+        side_collect ((post)->alice, (post)->a, (post)->server);                                                       \
+        side_collect ((post)->bob, (post)->b, (post)->server);                                                         \
+      }                                                                                                                \
+  }                                                                                                                    \
+  G_STMT_END
