@@ -40,6 +40,7 @@ kith_chat_people_update (KithChat *chat, const KithPersonRow *row)
     kith_friend_set_allow (person->friend, effective_allow (chat, row));
   if (chat->links != NULL)
     kith_links_person_changed (chat->links, person);
+  kith_chat_tell_people (chat);
 }
 
 void

@@ -100,6 +100,7 @@ void kith_chat_people_close (KithChat *chat);    /* stop: CLOSE(0), no dialling 
 void kith_chat_people_settings (KithChat *chat); /* username or a switch has changed */
 /* A row has changed in a committed job: mirror, friend object, links. */
 void kith_chat_people_update (KithChat *chat, const KithPersonRow *row);
+void kith_chat_tell_people (KithChat *chat);     /* kith-chat.c: the signal "people" */
 /* The latest-grade event `unread` {peer, count} of a person; kith-chat-messages.c has it. */
 void kith_chat_tell_unread (KithChat *chat, KithPerson *person);
 

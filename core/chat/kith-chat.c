@@ -39,6 +39,7 @@ static GParamSpec *properties[N_PROPS];
 enum
 {
   SIGNAL_CONNECTION,
+  SIGNAL_PEOPLE,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -93,6 +94,12 @@ on_connection (gpointer chat, KithTransport *transport)
   if (KITH_IS_MAILBOX_TRANSPORT (transport))
     kith_post_look (KITH_CHAT (chat)->post);
   g_signal_emit (chat, signals[SIGNAL_CONNECTION], 0, kith_transport_get_id (transport));
+}
+
+void
+kith_chat_tell_people (KithChat *chat)
+{
+  g_signal_emit (chat, signals[SIGNAL_PEOPLE], 0);
 }
 
 const KithLinksHooks kith_chat_hooks = {
@@ -437,4 +444,6 @@ kith_chat_class_init (KithChatClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
   signals[SIGNAL_CONNECTION] = g_signal_new ("connection", KITH_TYPE_CHAT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                              G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SIGNAL_PEOPLE] = g_signal_new ("people", KITH_TYPE_CHAT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                                         0);
 }

@@ -17,7 +17,7 @@ G_DECLARE_FINAL_TYPE (KithChat, kith_chat, KITH, CHAT, GObject)
 
 /* Properties (live): "username" (ours), "allow-presence", "allow-typing", "allow-receipts" (the global switches),
  * "status" (KithPresence, read-only: use set_status). Signals: "connection" (const char *transport) when a transport's
- * state changed. */
+ * state changed; "people" when something of a friend did that the database has: blocked, removed, … */
 KithChat *kith_chat_new (KithWorld *world, KithStore *store, KithKeys *keys, KithBus *bus, const char *username);
 void kith_chat_start_async (KithChat *self,
                             GCancellable *c,

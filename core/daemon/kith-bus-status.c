@@ -151,19 +151,23 @@ on_connection (KithChat *chat, const char *transport, KithSessionBus *self)
   kith_session_bus_look (self);
 }
 
+static void
+on_people (KithChat *chat, KithSessionBus *self)
+{
+  kith_session_bus_look (self);
+}
+
 void
 kith_bus_status_follow (KithSessionBus *self)
 {
-  static const char *const events[] = { "event::" KITH_EVENT_UNREAD, "event::" KITH_EVENT_FRIEND_ADDED,
-                                        "event::" KITH_EVENT_FRIEND_REMOVED };
   const KithRooms *rooms = kith_api_get_rooms (self->api);
 
   on_look (self);
-  for (guint i = 0; i < G_N_ELEMENTS (events); i++)
-    g_signal_connect (rooms->bus, events[i], G_CALLBACK (on_event), self);
+  g_signal_connect (rooms->bus, "event::" KITH_EVENT_UNREAD, G_CALLBACK (on_event), self);
   g_signal_connect (rooms->chat, "notify::status", G_CALLBACK (on_notify), self);
   g_signal_connect (rooms->store, "notify::disk-full", G_CALLBACK (on_notify), self);
   g_signal_connect (rooms->chat, "connection", G_CALLBACK (on_connection), self);
+  g_signal_connect (rooms->chat, "people", G_CALLBACK (on_people), self);
 }
 
 void

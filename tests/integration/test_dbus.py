@@ -54,6 +54,12 @@ def test_it_says_how_it_is(bus, desk, kiths):
     last = wait_for(lambda: next((m for m in alice.history('bob')['messages'] if m['text'] == 'two'), None), 'the second message')
     assert client.action('mark-read', GLib.Variant('(ss)', ('bob', last['msg_id']))) == ()
     client.wait_change('UnreadTotal', 0)
+    bob.post('alice', 'three')
+    client.wait_change('UnreadTotal', 1)
+    for method, path, total in ('PUT', 'bob/blocked', 0), ('DELETE', 'bob/blocked', 1), ('DELETE', 'bob', 0):  # of friends alone
+        client.changes.clear()
+        alice.change(method, f'/friends/{path}')
+        client.wait_change('UnreadTotal', total)
     assert all('Version' not in change for change in client.changes)
     with pytest.raises(GLib.Error):
         client.call(PROPERTIES, 'Set', GLib.Variant('(ssv)', (INTERFACE, 'Status', GLib.Variant('s', 'busy'))))
