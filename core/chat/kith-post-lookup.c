@@ -290,11 +290,8 @@ claim (KithRoute *route, KithOffice *office)
 void
 kith_post_claim (KithPost *self, gint64 person)
 {
-  KithRoute *route;
+  KithRoute *route = kith_post_get_route (self, person);
 
-  if (!kith_post_is_open (self))
-    return;
-  route = kith_post_get_route (self, person);
   route->claim_wanted = TRUE;
   kith_route_ask (route);
 }

@@ -33,7 +33,7 @@ void kith_post_withdraw (KithPost *self, gint64 person);
 void kith_post_forget (KithPost *self, gint64 person);
 /* A `read` or `delivered`, encrypted; not kept over a restart: it is made anew of what it tells. */
 void kith_post_sign (KithPost *self, gint64 person, KithParcelKind kind, gint64 value, GBytes *wire);
-/* A session is needed: a bundle is claimed, and given to kith_box_flush (). */
+/* A session is needed: a bundle is claimed, as soon as there is somebody to ask, and given to kith_box_flush (). */
 void kith_post_claim (KithPost *self, gint64 person);
 /* What came of a bundle. */
 void kith_post_claimed (KithPost *self, gint64 person, gboolean good);

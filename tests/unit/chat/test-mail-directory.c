@@ -97,6 +97,20 @@ test_transport_changed (Post *post, gconstpointer data)
   g_assert_cmpuint (side_count (post->alice, "message_delivered"), ==, 1);
 }
 
+/* A bundle that is wanted while there is no transport is claimed when there is one. */
+static void
+test_no_transport (Post *post, gconstpointer data)
+{
+  post_befriend (post);
+  post_exchange (post);
+  side_close_mail (post->alice, post->a);
+  side_query (post->alice, "DELETE FROM key_session RETURNING 1");
+  g_free (side_post (post->alice, "bob", "anew", NULL));
+  g_assert_cmpint (side_query (post->alice, "SELECT wire IS NULL FROM outbox"), ==, 1);
+  post->a = side_open_mail (post->alice, post->server);
+  net_wait (&post->net, post_letters (post, "bob") == 1);
+}
+
 /* Friends whom no directory knows do not stand before those who have a mailbox. */
 static void
 test_many_without_mailbox (Post *post, gconstpointer data)
@@ -173,6 +187,7 @@ main (int argc, char *argv[])
     { "asked-again", test_asked_again },
     { "claimed-again", test_claimed_again },
     { "transport-changed", test_transport_changed },
+    { "no-transport", test_no_transport },
     { "many-without-mailbox", test_many_without_mailbox },
     { "stale-bundle", test_stale_bundle },
     { "prekeys", test_prekeys },
