@@ -47,9 +47,10 @@ def on_call(bus, sender, where, of, method, parameters, invocation):
         if not arguments[1]:
             state['last'] += 1
         answer = GLib.Variant('(u)', (arguments[1] or state['last'],))
+    invocation.return_value(answer)
+    bus.flush_sync(None)   # who reads that it was called may kill us
     if method != 'GetCapabilities':
         print(json.dumps({'method': method, 'arguments': arguments, 'answer': answer.unpack()[0] if answer else None}), flush=True)
-    invocation.return_value(answer)
     if method == 'CloseNotification':
         bus.emit_signal(None, path, interface.name, 'NotificationClosed', GLib.Variant('(uu)', (arguments[0], 3)))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kithtest import befriend, wait_for
+from test_keys import names_on
 
 HERE = Path(__file__).parent
 BUS = shutil.which('dbus-daemon')
@@ -72,6 +73,11 @@ class Desktop:
         if self.fake and self.fake.poll() is None:
             self.fake.kill()
             self.fake.wait()
+
+    def kill_and_wait(self):
+        """The bus knows it, too: what is asked before that is not answered."""
+        self.kill()
+        wait_for(lambda: 'org.freedesktop.Notifications' not in names_on(self.address), 'its name to be free')
 
     def end(self):
         self.kill()
@@ -379,7 +385,7 @@ def test_a_server_that_dies_and_comes_back(desktop, friends):
     alice, bob = friends
     bob.post('alice', 'first')
     desktop.wait(lambda one: one['body'] == 'first', 'the notification')
-    desktop.kill()
+    desktop.kill_and_wait()
     bob.post('alice', 'second')
     wait_for(lambda: complaints(alice), 'the complaint')
     bob.post('alice', 'third')
