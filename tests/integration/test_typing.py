@@ -3,7 +3,9 @@
 
 import time
 
-from kithtest import wait_for
+from kithtest import wait_for, wait_online
+
+EXPIRY_S = 5   # as kith-typing-plugin.c has it
 
 
 def test_forwarded(pair):
@@ -30,11 +32,11 @@ def test_never_stored(pair):
 def test_ends_by_itself_after_five_seconds(pair):
     alice, bob = pair
     theirs, ours = bob.window(), alice.window()
+    since = time.monotonic()
     ours.send('typing', to='bob', typing=True)
     theirs.wait('typing', typing=True)
-    since = time.monotonic()
     theirs.wait('typing', typing=False)
-    assert 4 < time.monotonic() - since < 8
+    assert time.monotonic() - since > EXPIRY_S - 0.1
 
 
 def test_true_at_most_once_a_second_false_always(pair):
@@ -49,26 +51,33 @@ def test_true_at_most_once_a_second_false_always(pair):
     assert 1 <= len(theirs.find('typing', typing=True)) <= allowed
 
 
-def test_a_window_that_goes_counts_as_false(pair):
-    alice, bob = pair
+def ends_before_it_would(alice, bob, go):
+    """Whether the typing ended with go(window), and not by itself."""
     theirs, ours = bob.window(), alice.window()
+    since = time.monotonic()
     ours.send('typing', to='bob', typing=True)
     theirs.wait('typing', typing=True)
-    since = time.monotonic()
-    ours.close()
+    go(ours)
     theirs.wait('typing', typing=False)
-    assert time.monotonic() - since < 4
+    return time.monotonic() - since < EXPIRY_S - 0.1
+
+
+def test_a_window_that_goes_counts_as_false(pair):
+    alice, bob = pair
+    # More than one try: a machine may stand still for as long.
+    assert any(ends_before_it_would(alice, bob, lambda window: window.close()) for _ in range(3))
 
 
 def test_a_friend_that_goes_counts_as_false(pair):
     alice, bob = pair
-    theirs, ours = bob.window(), alice.window()
-    ours.send('typing', to='bob', typing=True)
-    theirs.wait('typing', typing=True)
-    since = time.monotonic()
-    alice.kill()
-    theirs.wait('typing', typing=False)
-    assert time.monotonic() - since < 4
+
+    def once():
+        if not alice.running():
+            alice.start()
+        wait_online(alice, bob)
+        return ends_before_it_would(alice, bob, lambda _: alice.kill())
+
+    assert any(once() for _ in range(3))
 
 
 def test_no_link_is_no_error(pair):
