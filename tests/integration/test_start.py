@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from desktop import BUS, DBUS, Bus, Client, DesktopKith, Gio, GLib, Portal, silent_bus
+from desktop import BUS, DBUS, Bus, Client, DesktopKith, Gio, GLib, Portal, late_bus, silent_bus
 from kithtest import BUILD, PATIENCE_S, PORTS, befriend, program, wait_for
 
 DATA = BUILD / 'data'
@@ -265,11 +265,14 @@ def wear_out(alice, bob):
 
 
 def knocks_at_once(peer, what):
-    before = peer.look()
-    what()
-    since = time.monotonic()
-    peer.wait(before + 1)
-    return time.monotonic() - since < 4
+    """More than one try: a machine may stand still for as long. Without what() the pauses only grow."""
+    def once():
+        before = peer.look()
+        since = time.monotonic()
+        what()
+        peer.wait(before + 1)
+        return time.monotonic() - since < 4
+    return any(once() for _ in range(3))
 
 
 @pytest.mark.skipif(not BUS, reason='skipped: no dbus-daemon')
@@ -308,6 +311,22 @@ def test_a_bus_that_never_answers(desk, greets):
         alice = desk(env={'DBUS_SESSION_BUS_ADDRESS': address, 'DBUS_SYSTEM_BUS_ADDRESS': address})
         assert alice.errors().count('session bus does not answer') == 1
         assert alice.get('/status')['status'] == 'ok'
+        alice.stop()
+
+
+@pytest.mark.skipif(not BUS, reason='skipped: no dbus-daemon')
+def test_a_bus_that_answers_late(bus, desk):
+    portal, client = Portal(bus), Client(bus)
+    with late_bus(bus) as (address, opened):
+        alice = desk(env={'DBUS_SESSION_BUS_ADDRESS': address, 'GTK_USE_PORTAL': '1'}, settings={'autostart': 'true'})
+        assert alice.errors().count('session bus does not answer') == 1 and not client.has_owner()
+        opened.set()
+        wait_for(client.has_owner, 'the name')
+        client.watch()
+        alice.change('PUT', '/presence', {'status': 'away'})
+        client.wait_change('Status', 'away')
+        wait_for(lambda: client.properties()['Autostart'] == 'on', 'the start after login')
+        assert len(portal.asked('RequestBackground')) == 1
         alice.stop()
 
 
