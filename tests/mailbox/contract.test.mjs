@@ -209,7 +209,7 @@ export const table = {
     ws.send(JSON.stringify([null, '9', 'phoenix', 'heartbeat', {}]));
     ws.send(JSON.stringify(['2', '3', 'realtime:inbox', 'access_token', { access_token: b.token }]));
     await send(a, letter(b));
-    for (let i = 0; i < 100 && rung.length < 2; i++) await new Promise(done => setTimeout(done, 50));
+    for (let i = 0; i < 400 && rung.length < 2; i++) await new Promise(done => setTimeout(done, 50));
     await new Promise(done => setTimeout(done, 150));
     assert.deepEqual(rung, ['beat', ['realtime:inbox', b.id]]);
     ws.close();
