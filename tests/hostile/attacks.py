@@ -417,7 +417,7 @@ def is_utf8(data):
         return False
 
 
-def wait_for_error(ws, seconds=2):
+def wait_for_error(ws, seconds=15):
     end = time.monotonic() + seconds
     while time.monotonic() < end and (ws.data or is_readable(ws.s, end - time.monotonic())):
         opcode, payload = ws.next()
