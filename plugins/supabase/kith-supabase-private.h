@@ -39,6 +39,7 @@ struct _KithSupabase
   KithSupabaseBackoff backoff;        /* of the server as a whole */
   guint timer;                        /* until it opens again */
   KithSupabaseBackoff setup_backoff;  /* of registering: a renewed token is no success of that */
+  gboolean can_connect;               /* what https needs was loaded */
   gboolean setting_up;
   gboolean ready;                     /* signed in and registered */
   gboolean fetched;                   /* the mailbox was read, and that has not failed since */

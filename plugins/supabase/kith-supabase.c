@@ -158,7 +158,7 @@ on_registered (KithSupabase *self, const GError *error, gboolean may_pass, guint
 static void
 kick (KithSupabase *self)
 {
-  if (self->stopped || self->leaving || self->lost || kith_supabase_is_waiting (self))
+  if (self->stopped || self->leaving || self->lost || !self->can_connect || kith_supabase_is_waiting (self))
     return;
   if (self->ready)
     run_parts (self);
@@ -183,12 +183,39 @@ kith_supabase_hurry (KithSupabase *self)
   kick (self);
 }
 
+static void
+load_tls (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_autoptr (GTlsDatabase) database = g_tls_backend_get_default_database (g_tls_backend_get_default ());
+
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_tls_loaded (GObject *source, GAsyncResult *result, gpointer data)
+{
+  KithSupabase *self = data;
+
+  self->can_connect = TRUE;
+  kick (self);
+  kith_supabase_unref (self);
+}
+
+/* The first https connection would load a module and every certificate of the system, for a tenth of a second. */
 void
 kith_supabase_start (KithSupabase *self)
 {
+  g_autoptr (GTask) task = NULL;
+
   kith_supabase_marks_start (self);
   kith_supabase_beat_start (self);
+  self->can_connect = !g_str_has_prefix (self->config->url, "https:");
   kick (self);
+  if (self->can_connect)
+    return;
+  kith_supabase_tell (self);
+  task = g_task_new (NULL, NULL, on_tls_loaded, kith_supabase_ref (self));
+  g_task_run_in_thread (task, load_tls);
 }
 
 /* --- life */
