@@ -116,12 +116,15 @@ on_marked (KithSupabase *self, const KithSupabaseAnswer *answer, gpointer data)
   self->marks->busy = FALSE;
   if (self->stopped)
     return;
-  if (mark != NULL && answer->error == NULL)
-    plan (self);      /* the next one */
-  else if (mark != NULL && !kith_supabase_may_pass (answer))
+  if (kith_supabase_may_pass (answer))
+    {
+      if (mark != NULL)
+        mark->told_ms = 0;
+      return;
+    }
+  if (answer->error != NULL)
     g_message ("A read position is not kept at the offline server: %s", answer->error->message);
-  else if (mark != NULL)
-    mark->told_ms = 0;
+  plan (self);      /* the next one */
 }
 
 static gboolean

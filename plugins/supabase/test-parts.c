@@ -221,6 +221,38 @@ test_marks (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->marked->len, ==, 0);
 }
 
+static void
+tell (Fixture *self, const char *name, char *json)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new_take (json, strlen (json));
+  g_autoptr (KithEvent) event = kith_event_new_bytes (name, bytes, NULL);
+
+  kith_bus_tell_event (self->bus, event);
+}
+
+/* One that the server will never take does not hold the others up. */
+static void
+test_marks_refused (Fixture *self, gconstpointer data)
+{
+  static const KithEventSpec specs[] = { { KITH_EVENT_NEW_MESSAGE, KITH_KEEP_NONE, NULL, NULL, "x", { NULL } },
+                                         { KITH_EVENT_UNREAD, KITH_KEEP_NONE, NULL, NULL, "x", { NULL } } };
+  static const char *const names[] = { "bob", "carol" };
+
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (kith_bus_add_event (self->bus, &specs[i], "kith", NULL));
+  fixture_connect (self);
+  test_server_fail (self->server, "kith_mark_read", 1, FAULT_ANSWER, 400, NULL, "{\"code\":\"kith_bad_request\"}");
+  for (guint i = 0; i < 2; i++)
+    {
+      fixture_add_friend (self, names[i]);
+      tell (self, KITH_EVENT_NEW_MESSAGE,
+            g_strdup_printf ("{\"msg_id\":\"" ID ("1") "\",\"from\":\"%s\",\"direction\":\"received\","
+                             "\"timestamp\":\"2001-01-01T00:00:01Z\"}", names[i]));
+      tell (self, KITH_EVENT_UNREAD, g_strdup_printf ("{\"peer\":\"%s\",\"count\":0}", names[i]));
+    }
+  wait_until (test_server_count (self->server, "kith_mark_read") == 2);
+}
+
 /* A second device: what was read elsewhere is read here, and nothing more. */
 static void
 test_marks_from_there (Fixture *self, gconstpointer data)
@@ -292,6 +324,7 @@ add_part_tests (void)
   add_test ("heartbeat", test_heartbeat, NULL);
   add_test ("directory", test_directory, NULL);
   add_test ("marks", test_marks, NULL);
+  add_test ("marks-refused", test_marks_refused, NULL);
   add_test ("marks-from-there", test_marks_from_there, NULL);
   add_test ("broken-send", test_one_thing_broken, "kith_send");
   add_test ("broken-beat", test_one_thing_broken, "kith_beat");
