@@ -22,7 +22,7 @@ from ports import PORTS  # noqa: E402
 
 SANITIZED = bool(os.environ.get('KITH_SANITIZED'))
 QUICK = bool(os.environ.get('KITH_QUICK'))
-PATIENCE_S = 40 if SANITIZED else 15
+PATIENCE_S = 60 if SANITIZED else 30
 BUILD = Path(os.environ.get('KITH_BUILD', Path(__file__).resolve().parents[2] / '_build'))
 BAD_OUTPUT = re.compile(r'CRITICAL|ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion|assertion .* failed')
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}')

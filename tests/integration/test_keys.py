@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kithtest import befriend, wait_for
+from kithtest import PATIENCE_S, befriend, wait_for
 
 BUS = shutil.which('dbus-daemon')
 KEYRING = shutil.which('gnome-keyring-daemon')
@@ -178,7 +178,7 @@ def test_a_keyring_that_never_answers_is_given_up(friends):
         try:
             wait_for(lambda: 'org.freedesktop.secrets' in names_on(bus), 'the mute service')
             friends.start(DBUS_SESSION_BUS_ADDRESS=bus)
-            answer = friends.call('POST', '/admin/key/move', {'to': 'secret-service'}, unix=True, timeout_s=20)
+            answer = friends.call('POST', '/admin/key/move', {'to': 'secret-service'}, unix=True, timeout_s=2 * PATIENCE_S)
             assert answer.status in (503, 507) and '5 seconds' in answer.json['error']
             assert friends.ask('GET', '/admin/key', unix=True)['kept_by'] == 'file'
             say_and_stop(friends, 'unharmed')
