@@ -70,14 +70,16 @@ on_route_timer (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* For the one thing that is to be asked next: what comes after it is seen then. */
 static void
 wait_until (KithRoute *route, gint64 when_us)
 {
   KithWorld *world = route->owner->chat->world;
   gint64 left_us = when_us - kith_world_get_time_us (world);
 
-  if (route->timer == 0)
-    route->timer = kith_world_add_timer (world, (guint)(MAX (left_us, 0) / 1000) + 1, on_route_timer, route, NULL);
+  if (route->timer != 0)
+    kith_world_drop_timer (world, route->timer);
+  route->timer = kith_world_add_timer (world, (guint)(MAX (left_us, 0) / 1000) + 1, on_route_timer, route, NULL);
 }
 
 static gint64

@@ -80,6 +80,28 @@ test_claimed_again (Post *post, gconstpointer data)
   net_wait (&post->net, post_letters (post, "bob") == 1);
 }
 
+/* Whoever waits long for a bundle does not wait that long for the mailbox. */
+static void
+test_two_pauses (Post *post, gconstpointer data)
+{
+  guint lookups;
+  KithRoute *route;
+
+  g_clear_pointer (&server_find (post->server, "bob")->bundle, g_bytes_unref);
+  g_free (side_look_up (post->alice, "bob"));
+  net_wait (&post->net, post->server->claims == 1 && route_to_bob (post)->timer != 0);
+  route = route_to_bob (post);
+  lookups = post->server->lookups;
+  kith_world_drop_timer (post->net.world, route->timer);
+  route->timer = 0;
+  route->claim_after_us = kith_world_get_time_us (post->net.world) + G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC;
+  kith_route_ask (route);
+  route->look_after_us = kith_world_get_time_us (post->net.world) + 100 * 1000;
+  kith_route_look (route);
+  g_assert_cmpuint (post->server->lookups, ==, lookups);
+  net_wait (&post->net, post->server->lookups > lookups);
+}
+
 /* The transport goes while it is asked: the next one is asked anew. */
 static void
 test_transport_changed (Post *post, gconstpointer data)
@@ -186,6 +208,7 @@ main (int argc, char *argv[])
     { "changed-key", test_changed_key },
     { "asked-again", test_asked_again },
     { "claimed-again", test_claimed_again },
+    { "two-pauses", test_two_pauses },
     { "transport-changed", test_transport_changed },
     { "no-transport", test_no_transport },
     { "many-without-mailbox", test_many_without_mailbox },
