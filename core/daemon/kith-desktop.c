@@ -7,6 +7,29 @@
 #include "kith-locale.h"
 #include "kith-log.h"
 
+/* --- after login */
+
+static void
+on_autostart (const char *state, gpointer data)
+{
+  KithDaemon *self = data;
+
+  g_free (self->autostart_state);
+  self->autostart_state = g_strdup (state);
+  kith_session_bus_set_autostart (self->session_bus, state);
+}
+
+/* When we are ready and the bus is there, whichever comes last. */
+static void
+begin_autostart (gpointer data)
+{
+  KithDaemon *self = data;
+  GDBusConnection *bus = kith_session_bus_get_connection (self->session_bus);
+
+  if (bus != NULL && self->told_ready && self->autostart == NULL && kith_autostart_is_wanted ())
+    self->autostart = kith_autostart_new (bus, kith_settings_get_main (self->settings), on_autostart, self);
+}
+
 /* --- one at a time */
 
 /* Both are known: who we are on the session bus, and whom plugins may ask for the network. */
@@ -65,7 +88,7 @@ on_closed (gpointer data)
     }
 }
 
-static const KithSessionBusFuncs funcs = { on_settled, on_quit, on_closed };
+static const KithSessionBusFuncs funcs = { on_settled, begin_autostart, on_quit, on_closed };
 
 static void
 on_waking_settled (gpointer data)
@@ -98,16 +121,6 @@ kith_desktop_begin (KithDaemon *self)
 
 /* --- the rest */
 
-static void
-on_autostart (const char *state, gpointer data)
-{
-  KithDaemon *self = data;
-
-  g_free (self->autostart_state);
-  self->autostart_state = g_strdup (state);
-  kith_session_bus_set_autostart (self->session_bus, state);
-}
-
 void
 kith_desktop_prepared (KithDaemon *self)
 {
@@ -125,14 +138,10 @@ kith_desktop_look (KithDaemon *self)
 void
 kith_desktop_ready (KithDaemon *self)
 {
-  GDBusConnection *bus = NULL;
-
   if (self->session_bus == NULL)
     return;
   kith_session_bus_ready (self->session_bus);
-  bus = kith_session_bus_get_connection (self->session_bus);
-  if (bus != NULL && kith_autostart_is_wanted ())
-    self->autostart = kith_autostart_new (bus, kith_settings_get_main (self->settings), on_autostart, self);
+  begin_autostart (self);
 }
 
 void

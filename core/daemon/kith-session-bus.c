@@ -228,7 +228,10 @@ on_name (GObject *connection, GAsyncResult *result, gpointer data)
     {
       if (answer == NULL)
         kith_warning ("the session bus does not give us the name %s: %s", self->name, error->message);
-      settle (self, KITH_BUS_ALONE, NULL);
+      if (self->settled)
+        self->funcs->late (self->daemon);
+      else
+        settle (self, KITH_BUS_ALONE, NULL);
     }
   bus_unref (self);
 }

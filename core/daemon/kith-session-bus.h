@@ -20,6 +20,7 @@ typedef enum
 typedef struct
 {
   void (*settled) (KithBusOutcome outcome, const GError *error, gpointer daemon);   /* once, never from _new() */
+  void (*late)    (gpointer daemon);   /* the bus answered after all, when settled had been told */
   void (*quit)    (gpointer daemon);   /* somebody asked for the end, and has been answered */
   void (*closed)  (gpointer daemon);   /* the bus has gone */
 } KithSessionBusFuncs;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* logind's PrepareForSleep on the system bus, and GNetworkMonitor, which asks NetworkManager there, and for as long as
- * that takes. Whoever asks for it first waits, be it a plugin on the main loop: so it is made here, before them, away
- * from the loop, and without the bus when that does not answer. */
+/* logind's PrepareForSleep on the system bus, and GNetworkMonitor, which asks NetworkManager there, or, where GLib goes
+ * through portals, one on the session bus, and for as long as that takes. Whoever asks for it first waits, be it a
+ * plugin on the main loop, and with it whoever asks for TLS or a proxy: so those two are asked here, before, whether
+ * they answer, and GLib does without them when they do not. */
 #define G_LOG_DOMAIN "kithd"
 #include "kith-waking.h"
 
+#include "kith-autostart.h"
 #include "kith-log.h"
 
 /* One change of network shows as a dozen routes and addresses. */
@@ -18,7 +20,9 @@ struct _KithWaking
   void (*settled) (gpointer data);   /* NULL: it was told */
   gpointer data;
   guint deadline;
+  guint n_asked;               /* who is still to answer before the network monitor is looked for */
   gboolean looking;            /* for the network monitor */
+  gboolean system_known;       /* it is there, or it is not */
   GCancellable *cancellable;
   GDBusConnection *system;
   guint sleep_signal;
@@ -133,7 +137,7 @@ look_for_monitor (KithWaking *self)
 {
   g_autoptr (GTask) task = NULL;
 
-  if (self->looking)
+  if (self->looking || self->func == NULL)
     return;
   self->looking = TRUE;
   task = g_task_new (NULL, self->cancellable, on_monitor, waking_ref (self));
@@ -141,7 +145,46 @@ look_for_monitor (KithWaking *self)
   g_task_run_in_thread (task, find_monitor);
 }
 
-/* --- the system bus */
+/* --- those that it asks */
+
+static void
+one_is_known (KithWaking *self)
+{
+  if (--self->n_asked == 0)
+    look_for_monitor (self);
+}
+
+/* That there is nobody is an answer, too. */
+static void
+on_ping (GObject *bus, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (bus), result, NULL);
+
+  one_is_known (data);
+  waking_unref (data);
+}
+
+static void
+ping (KithWaking *self, GDBusConnection *bus, const char *name, const char *path, GDBusCallFlags flags)
+{
+  g_dbus_connection_call (bus, name, path, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, flags, 2 * DEADLINE_MS,
+                          self->cancellable, on_ping, waking_ref (self));
+}
+
+static void
+on_session_bus (GObject *source, GAsyncResult *result, gpointer data)
+{
+  KithWaking *self = data;
+  g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, NULL);
+
+  if (bus != NULL)
+    g_dbus_connection_set_exit_on_close (bus, FALSE);
+  if (bus != NULL && self->func != NULL)
+    ping (self, bus, "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop", G_DBUS_CALL_FLAGS_NONE);
+  else
+    one_is_known (self);
+  waking_unref (self);
+}
 
 static void
 on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
@@ -150,6 +193,7 @@ on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GDBusConnection) bus = g_bus_get_finish (result, &error);
 
+  self->system_known = TRUE;
   if (bus != NULL)
     g_dbus_connection_set_exit_on_close (bus, FALSE);
   if (self->func == NULL)
@@ -163,8 +207,11 @@ on_system_bus (GObject *source, GAsyncResult *result, gpointer data)
         bus, "org.freedesktop.login1", "org.freedesktop.login1.Manager", "PrepareForSleep", "/org/freedesktop/login1",
         NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_sleep, self, NULL);
     }
-  if (self->func != NULL)
-    look_for_monitor (self);
+  if (bus != NULL && self->func != NULL)
+    ping (self, bus, "org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager",
+          G_DBUS_CALL_FLAGS_NO_AUTO_START);
+  else
+    one_is_known (self);
   waking_unref (self);
 }
 
@@ -178,14 +225,17 @@ on_deadline (gpointer data)
     kith_warning ("nobody tells the network's state in time (NetworkManager, a portal): what asks for it may wait");
   else
     {
-      kith_warning ("the system bus does not answer: nobody tells when the computer wakes up, or of a metered network");
+      kith_warning ("%s: nobody tells of a metered network",
+                    self->system_known ? "who knows the network (NetworkManager, a portal) does not answer"
+                                       : "the system bus does not answer, so nobody tells when the computer wakes up");
       g_setenv ("GIO_USE_NETWORK_MONITOR", "netlink", TRUE);
+      if (kith_autostart_is_wanted ())
+        g_setenv ("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
       look_for_monitor (self);
     }
   settle (self);
   return G_SOURCE_REMOVE;
 }
-
 
 /* --- */
 
@@ -200,7 +250,12 @@ kith_waking_new (KithWakingFunc func, void (*settled) (gpointer data), gpointer 
   self->data = data;
   self->deadline = g_timeout_add (DEADLINE_MS, on_deadline, self);
   self->cancellable = g_cancellable_new ();
+  self->n_asked = 1;
   g_bus_get (G_BUS_TYPE_SYSTEM, self->cancellable, on_system_bus, waking_ref (self));
+  if (!kith_autostart_is_wanted ())
+    return self;
+  self->n_asked++;
+  g_bus_get (G_BUS_TYPE_SESSION, self->cancellable, on_session_bus, waking_ref (self));
   return self;
 }
 

@@ -220,6 +220,45 @@ class Portal:
 
 
 @contextlib.contextmanager
+def late_bus(bus):
+    """A way to a bus on which nothing gets through until the event is set."""
+    folder = Path(tempfile.mkdtemp(prefix='kith-bus-'))
+    server, opened, ends = socket.socket(socket.AF_UNIX), threading.Event(), []
+    server.bind(str(folder / 'bus'))
+    server.listen(16)
+
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while part := source.recv(65536):
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+
+    def carry(client):
+        opened.wait()
+        with contextlib.suppress(OSError):
+            there = socket.socket(socket.AF_UNIX)
+            ends.append(there)
+            there.connect(bus.address.partition('=')[2])
+            threading.Thread(target=pump, args=(there, client), daemon=True).start()
+            pump(client, there)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                ends.append(server.accept()[0])
+                threading.Thread(target=carry, args=(ends[-1],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f'unix:path={folder}/bus', opened
+    finally:
+        opened.set()
+        for end in [server, *ends]:
+            end.close()
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
 def silent_bus(greets):
     """Something at the address of a bus that never answers: not at all, or (greets) not after it let us in."""
     folder = Path(tempfile.mkdtemp(prefix='kith-bus-'))

@@ -305,13 +305,29 @@ def test_without_a_session_bus(desk):
     alice.window()
 
 
-@pytest.mark.parametrize('greets', [False, True])
-def test_a_bus_that_never_answers(desk, greets):
+@pytest.mark.parametrize('greets, more', [(False, {}), (True, {}), (True, {'GTK_USE_PORTAL': '1'})], ids=['mute', 'greets', 'portals'])
+def test_a_bus_that_never_answers(desk, greets, more):
     with silent_bus(greets) as address:
-        alice = desk(env={'DBUS_SESSION_BUS_ADDRESS': address, 'DBUS_SYSTEM_BUS_ADDRESS': address})
+        alice = desk(env={'DBUS_SESSION_BUS_ADDRESS': address, 'DBUS_SYSTEM_BUS_ADDRESS': address, **more})
         assert alice.errors().count('session bus does not answer') == 1
         assert alice.get('/status')['status'] == 'ok'
         alice.stop()
+
+
+@pytest.mark.skipif(not BUS, reason='skipped: no dbus-daemon')
+def test_a_portal_that_stands_still(bus, desk):
+    client, name = Client(bus), 'org.freedesktop.portal.Desktop'
+    mute = subprocess.Popen([sys.executable, str(Path(__file__).with_name('mute_service.py')), name],
+                            env={**os.environ, 'DBUS_SESSION_BUS_ADDRESS': bus.address})
+    try:
+        wait_for(lambda: client.has_owner(name), 'the portal')
+        alice = desk(bus=bus, env={'GTK_USE_PORTAL': '1'})
+        assert 'who knows the network (NetworkManager, a portal) does not answer' in alice.errors()
+        assert alice.get('/status')['status'] == 'ok' and client.properties()['Health'] == 'ok'
+        alice.stop()
+    finally:
+        mute.kill()
+        mute.wait()
 
 
 @pytest.mark.skipif(not BUS, reason='skipped: no dbus-daemon')
