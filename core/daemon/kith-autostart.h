@@ -12,7 +12,7 @@ typedef struct _KithAutostart KithAutostart;
 /* For people: "off", "asked", "on", "refused: …", "failed: …". */
 typedef void (*KithAutostartFunc) (const char *state, gpointer data);
 
-/* Whether GLib goes through portals here, and the start after login, too; elsewhere units and autostart files do that. */
+/* Whether GLib goes through portals here, and the start after login with it; elsewhere units and autostart files do. */
 gboolean       kith_autostart_is_wanted (void);
 /* Follows the setting "autostart" from now on. */
 KithAutostart *kith_autostart_new       (GDBusConnection *bus, GSettings *main, KithAutostartFunc func, gpointer data);
