@@ -74,8 +74,8 @@ def test_the_doctor_names_nobody(kiths):
 def test_the_doctor_tells_the_last_warnings(alice):
     taken = alice.api_port
     alice.ctl('config', 'set', 'events-port', str(taken), status=None)
-    errors = wait_for(lambda: ask(alice, 'doctor', status=None)['errors'], 'a warning')
-    assert 'events-port' in errors[-1]['message'] and errors[-1]['room'] == 'kithd'
+    wait_for(lambda: [error for error in ask(alice, 'doctor', status=None)['errors']
+                      if 'events-port' in error['message'] and error['room'] == 'kithd'], 'a warning')
     assert 'events-port' in alice.ctl('doctor', status=None).stdout.split('Last warnings')[1]
 
 
@@ -264,8 +264,8 @@ def test_json_is_one_line_and_stable(pair, arguments):
     assert first.count('\n') == 1 and first.endswith('\n')
 
     def shape(value):
-        if isinstance(value, dict):
-            return {key: shape(inner) for key, inner in value.items()}
+        if isinstance(value, dict):   # a loaded machine adds to these
+            return {key: shape(inner) for key, inner in value.items() if key not in ('slow', 'errors')}
         return [shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
 
     assert shape(json.loads(first)) == shape(json.loads(second))

@@ -7,14 +7,14 @@ import subprocess
 
 import pytest
 
-from kithtest import PORTS, befriend, program, wait_for
+from kithtest import PORTS, befriend, program, wait_for, without_slowness
 
 
 def refused_start(kith, *arguments):
     """The daemon must end with status 1 and one line that says why."""
     kith.spawn(*arguments)
     status = kith.process.wait(timeout=20)
-    lines = kith.err_path.read_text().strip().splitlines()
+    lines = without_slowness(kith.err_path.read_text()).splitlines()
     assert status == 1 and len(lines) == 1, (status, lines)
     assert kith.out_path.read_text() == ''
     return lines[0]
