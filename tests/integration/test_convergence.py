@@ -2,6 +2,7 @@
 """However things cross, both sides end alike, every window sees it, and what is missing is shown."""
 
 import json
+import re
 import threading
 import uuid
 from urllib.parse import quote
@@ -15,6 +16,16 @@ def state(kith, peer):
     """What both sides must agree on."""
     return [(m['msg_id'], m['text'], m.get('deleted', False), sorted((r['emoji'], r['from']) for r in m.get('reactions', [])))
             for m in kith.history(peer, limit=500)['messages']]
+
+
+def has_told_all(kith):
+    """Nothing waits for its acknowledgement: what both sides agree on then is not a state that they pass through."""
+    return re.search(r'^kith_outbox_rows (\d+)$', kith.call('GET', '/metrics').body.decode(), re.M).group(1) == '0'
+
+
+def agree(alice, bob):
+    """Whether everything has come to both, and they have the same."""
+    return has_told_all(alice) and has_told_all(bob) and sorted(state(alice, bob.username)) == sorted(state(bob, alice.username))
 
 
 def run_all(*jobs):
@@ -46,7 +57,7 @@ def react(kith, msg_id, emoji, rounds):
 
 
 def converge(alice, bob, ids, expected_reactions):
-    wait_for(lambda: state(alice, 'bob') == state(bob, 'alice'), 'both sides to agree')
+    wait_for(lambda: agree(alice, bob) and state(alice, 'bob') == state(bob, 'alice'), 'both sides to agree')
     for number, msg_id in enumerate(ids):
         one = next(m for m in state(bob, 'alice') if m[0] == msg_id)
         assert one[3] == sorted(expected_reactions[number]), one
@@ -63,7 +74,7 @@ def test_what_crosses_on_a_link_converges(pair):
     jobs.append(lambda: [bob.post('alice', f'and back {n}') for n in range(5)])
     run_all(*jobs)
     kept = [(emoji, kith.username) for kith in pair for index, emoji in enumerate(EMOJI) if index % 2 == 0]
-    wait_for(lambda: sorted(state(alice, 'bob')) == sorted(state(bob, 'alice')), 'both sides to agree')
+    wait_for(lambda: agree(alice, bob), 'both sides to agree')
     one = next(m for m in state(bob, 'alice') if m[0] == ids[0])
     assert one[3] == sorted(kept) and one[1].endswith(', 7')
     # Every window saw the same facts of that message, in the order of its daemon.
