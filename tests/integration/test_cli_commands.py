@@ -260,6 +260,7 @@ READING = [['status'], ['connection'], ['presence'], ['plugins'], ['config'], ['
 @pytest.mark.parametrize('arguments', READING, ids=' '.join)
 def test_json_is_one_line_and_stable(pair, arguments):
     alice, bob = pair
+    wait_for(lambda: alice.friend('bob')['last_seen'], 'the link to be noted')
     first, second = (alice.ctl('--json', *arguments).stdout for _ in range(2))
     assert first.count('\n') == 1 and first.endswith('\n')
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kithtest import environment, program
+from kithtest import environment, program, wait_for
 from terminal import ctl_on_terminal
 
 TOP = Path(__file__).resolve().parents[2]
@@ -140,6 +140,7 @@ def test_yes_is_ja_in_german(pair, german):
 def test_programs_are_answered_in_english(pair, german):
     """JSON, the API and the line "ready" are read by programs."""
     alice, bob = pair
+    wait_for(lambda: alice.friend('bob')['last_seen'], 'the link to be noted')
     assert german_ctl(alice, german, '--json', 'friends').stdout == alice.ctl('--json', 'friends').stdout
     bob.stop()
     bob.start(**german)
