@@ -39,7 +39,7 @@ async function attempts({ api, events }) {
     source.onopen = () => done('opened');
     source.onerror = () => { source.close(); done('nothing'); };
   });
-  got.socket = await Promise.race([late(4000, 'hangs'), new Promise((done) => {
+  got.socket = await Promise.race([late(20000, 'hangs'), new Promise((done) => {
     const socket = new WebSocket(events);
     socket.onopen = () => socket.send(JSON.stringify({ event: 'typing', data: { to: 'bob', typing: true } }));
     socket.onmessage = (e) => done(e.data);

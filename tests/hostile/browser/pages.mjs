@@ -82,7 +82,7 @@ const GUIDE = `(name, url) => {
   window[name + "Socket"] = ws;
 }`;
 
-const sees = (page, name, test) => page.waitForFunction(`window.${name}.some(${test})`, null, { timeout: 5000, polling: 10 });
+const sees = (page, name, test) => page.waitForFunction(`window.${name}.some(${test})`, null, { timeout: 20000, polling: 10 });
 
 async function useApi(page, origin, wrong) {
   const got = await page.evaluate(async (api) => {
@@ -104,7 +104,7 @@ async function useEvents(page, origin, bob, wrong) {
   const typed = bob.count('typing');
   for (const name of ['one', 'two']) {
     await page.evaluate(`(${GUIDE})(${JSON.stringify(name)}, ${JSON.stringify(EVENTS)})`);
-    await page.waitForFunction(`window.${name}Open`, null, { timeout: 5000, polling: 10 });
+    await page.waitForFunction(`window.${name}Open`, null, { timeout: 20000, polling: 10 });
   }
   await bob.until(() => bob.count('typing') > typed, `typing from ${origin}`).catch((error) => wrong.push(error.message));
   const text = `to ${origin}`;

@@ -87,7 +87,7 @@ class Wscat:
 
     def end(self):
         os.write(self.screen, b'\x03')
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         os.close(self.screen)
 
 
@@ -118,7 +118,7 @@ def test_wscat_without_a_token(modules, pair):
                                      ['--host', 'rebound.test:8081']], ids=lambda options: options[-1])
 def test_wscat_of_a_foreign_page(modules, pair, options):
     wscat = Wscat(modules, pair[0].events_port, *options)
-    assert wscat.process.wait(timeout=15) != 0
+    assert wscat.process.wait(timeout=60) != 0
     status = '421' if options[0] == '--host' else '403'
     assert f'error: Unexpected server response: {status}' in wscat.read() and not wscat.events()
     os.close(wscat.screen)
@@ -140,7 +140,7 @@ def verdicts(modules, pair, tmp_path_factory):
     setup = {'modules': str(modules), 'chromium': CHROMIUM, 'profile': str(folder / 'profile'), 'cert': str(cert), 'key': str(key),
              'api': alice.api_port, 'events': alice.events_port, 'bobApi': bob.api_port, 'bobEvents': bob.events_port}
     home = {'HOME': str(folder), 'XDG_CONFIG_HOME': str(folder / 'config'), 'XDG_CACHE_HOME': str(folder / 'cache')}
-    done = subprocess.run(['node', str(HERE / 'pages.mjs'), json.dumps(setup)], capture_output=True, text=True, timeout=120,
+    done = subprocess.run(['node', str(HERE / 'pages.mjs'), json.dumps(setup)], capture_output=True, text=True, timeout=300,
                           env={**os.environ, **home})
     found = {line['case']: line for line in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0, f'{done.stderr[-4000:]}\n{found}'

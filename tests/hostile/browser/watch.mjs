@@ -21,7 +21,7 @@ export class Watch {
     return this.events.filter((event) => event.event === name).length;
   }
 
-  async until(test, what, patience = 5000) {
+  async until(test, what, patience = 20000) {
     const end = Date.now() + patience;
     while (!test()) {
       if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
