@@ -32,7 +32,7 @@ typedef struct
 static gboolean
 on_watchdog (gpointer data)
 {
-  g_error ("waited 20 s in vain");
+  g_error ("waited 60 s in vain");
   return G_SOURCE_REMOVE;
 }
 
@@ -153,7 +153,7 @@ set_up (Fixture *self, gconstpointer data)
   g_autoptr (GSettingsBackend) backend = g_memory_settings_backend_new ();
 
   memset (self, 0, sizeof *self);
-  self->watchdog = g_timeout_add_seconds (20, on_watchdog, NULL);
+  self->watchdog = g_timeout_add_seconds (60, on_watchdog, NULL);
   self->world = kith_world_new ();
   self->bus = kith_bus_new (self->world);
   self->settings
