@@ -11,7 +11,7 @@ usage ()
   cat << 'TXT'
 usage: sh tests/run.sh [--quick | --build-only]
   (nothing)      install, build, lint, unit, plugin, black-box and hostile tests; faults, mailboxes, Flatpak; then once more sanitized (35 minutes)
-  --quick        the same without the sanitized half and the long tests (4 minutes)
+  --quick        the same without the sanitized half and the long tests (3 minutes)
   --build-only   install and build into _build/ and _build-asan/, run nothing
 Logs are left in _build/logs/. data/docs/debugging.md says how to run one test alone.
 TXT
