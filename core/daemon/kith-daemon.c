@@ -109,7 +109,11 @@ on_signal (gpointer data)
 static void
 tell_event (KithEvent *event, gpointer data)
 {
-  kith_bus_tell_event (((KithDaemon *) data)->bus, event);
+  KithDaemon *self = data;
+
+  if (self->mark != NULL)
+    kith_mark_moved (self->mark);
+  kith_bus_tell_event (self->bus, event);
 }
 
 static GSettings *

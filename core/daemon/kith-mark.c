@@ -13,7 +13,7 @@
 #include "kith-journal.h"
 #include "kith-log.h"
 
-#define MARK_EVERY_MS 1000
+#define TOGETHER_MS 1000   /* what is told in between is noted together */
 #define MARK_BYTES 80   /* written at once, never across a sector: no half of it is ever read */
 
 struct _KithMark
@@ -72,24 +72,32 @@ kith_mark_expect (KithMark *self)
 }
 
 /* Not synced: it may lag behind, and must never be ahead. */
-static gboolean
-write_mark (gpointer data)
+static void
+write_mark (KithMark *self)
 {
-  KithMark *self = data;
   char text[MARK_BYTES + 1];
   KithJournalBounds bounds;
 
   if (kith_store_get_state (self->store) != KITH_STORE_OPEN)
-    return G_SOURCE_CONTINUE;
+    return;
   kith_store_get_journal (self->store, &bounds);
   g_snprintf (text, sizeof text, "%s %020" G_GINT64_FORMAT "%*s\n", bounds.epoch, bounds.newest, 22, "");
   if (strcmp (text, self->written) == 0)
-    return G_SOURCE_CONTINUE;
+    return;
   if (self->fd < 0)
     self->fd = open (self->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (self->fd >= 0 && pwrite (self->fd, text, strlen (text), 0) == (gssize) strlen (text))
     memcpy (self->written, text, sizeof text);
-  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_timer (gpointer data)
+{
+  KithMark *self = data;
+
+  self->timer = 0;
+  write_mark (self);
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -128,9 +136,14 @@ void
 kith_mark_opened (KithMark *self)
 {
   write_mark (self);
-  if (self->timer == 0)
-    self->timer = kith_world_add_timer (self->world, MARK_EVERY_MS, write_mark, self, NULL);
   kith_store_read (self->store, read_starts, on_starts, self, NULL);
+}
+
+void
+kith_mark_moved (KithMark *self)
+{
+  if (self->timer == 0)
+    self->timer = kith_world_add_timer (self->world, TOGETHER_MS, on_timer, self, NULL);
 }
 
 void

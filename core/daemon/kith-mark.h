@@ -14,6 +14,7 @@ KithMark *kith_mark_new     (KithWorld *world, KithStore *store, KithKeyStore *k
 void      kith_mark_free    (KithMark *self);
 void      kith_mark_expect  (KithMark *self);   /* before the store is opened, once the key is there */
 void      kith_mark_opened  (KithMark *self);
+void      kith_mark_moved   (KithMark *self);   /* the journal has another newest event */
 void      kith_mark_closing (KithMark *self);   /* before it is closed */
 
 G_END_DECLS

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What lies about after use: dumps, files that others can read, plain text on the disk (spec: security, hygiene)."""
 
+import contextlib
 import os
 import re
 import stat
+import time
 from pathlib import Path
 
 from kithtest import SANITIZED, befriend, without_slowness
@@ -52,3 +54,24 @@ def test_a_folder_that_others_can_write_is_refused(kiths):
     assert carol.process.wait(timeout=60 if SANITIZED else 20) == 1
     lines = without_slowness(carol.err_path.read_text()).splitlines()
     assert len(lines) == 1 and 'chmod' in lines[0]
+
+
+def switches(pid):
+    """How often each of its threads has gone to sleep since it began."""
+    counts = {}
+    for task in Path(f'/proc/{pid}/task').iterdir():
+        with contextlib.suppress(OSError):   # it has ended since
+            counts[task.name] = int(re.search(r'^voluntary_ctxt_switches:\s*(\d+)', (task / 'status').read_text(), re.M).group(1))
+    return counts
+
+
+def test_it_sleeps_when_nothing_happens(alice):
+    """Five seconds in which it wakes twice at most: nothing in it looks around every second."""
+    for _ in range(12):
+        before = switches(alice.process.pid)
+        time.sleep(5)
+        after = switches(alice.process.pid)
+        woken = sum(count - before[task] for task, count in after.items() if task in before)
+        if woken <= 2 and after.keys() == before.keys():
+            return
+    raise AssertionError(f'it woke {woken} times in 5 s')
