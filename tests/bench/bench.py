@@ -136,7 +136,7 @@ class Bench:
         self.program('validation', BUILD / 'tests' / 'bench' / 'api' / 'bench-validation')
 
     def mailbox_group(self):
-        """Offline delivery through both servers, and what the relay holds and takes (10 minutes: it waits for polls)."""
+        """Offline delivery through both servers, and what the relay holds and takes (three quarters of an hour: it waits for polls)."""
         self.program('mailbox', sys.executable, str(TOP / 'tests' / 'bench' / 'mailbox.py'), *(['--fast'] if self.fast else []))
 
     def program(self, group, path, *arguments):
