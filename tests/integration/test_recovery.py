@@ -137,7 +137,7 @@ def test_page_damaged_after_a_kill(kiths):
     tell(alice, 'damaged', 'moved to')
 
 
-@pytest.mark.parametrize('when', ['of the run before', 'of the same run'])
+@pytest.mark.parametrize('when', ['of the run before', 'of the same run', 'of the same run, killed'])
 def test_older_copy_is_noticed(kiths, when):
     alice, bob = fill(kiths)
     if when == 'of the run before':
@@ -154,8 +154,13 @@ def test_older_copy_is_noticed(kiths, when):
     wait_for(lambda: alice.friend('bob')['online'], 'bob')
     assert alice.post('bob', 'forgotten').status == 200
     journal = alice.get('/status')['journal']
-    alice.stop()
-    if when == 'of the same run':
+    if when.endswith('killed'):
+        mark = alice.data / 'kith.key.mark'
+        wait_for(lambda: int(mark.read_text().split()[1]) >= journal['newest'], 'the newest event to be noted')
+        alice.kill()
+    else:
+        alice.stop()
+    if when != 'of the run before':
         (alice.data / 'kith.key.starts').unlink(missing_ok=True)
     for name in ('kith.db-wal', 'kith.db-shm'):
         (alice.data / name).unlink(missing_ok=True)
